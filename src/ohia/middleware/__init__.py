@@ -1,0 +1,1 @@
+"""Bundled middleware: each from the module of its name; this package exports nothing."""
