@@ -1,0 +1,1 @@
+"""Koa for Python: one onion of middleware for requests, streams and WebSockets."""

@@ -1,0 +1,1 @@
+"""Requests and WebSockets to an application, in memory, in the test's own loop."""
