@@ -252,8 +252,15 @@ class Exchange(Protocol):
         """
         ...
 
+    def failed(self, error: BaseException) -> None:
+        """Hear that `error` left the chain. It has been reported; tests may want it."""
+        ...
+
     def close(self) -> None:
-        """The application is done: cut what is unfinished, go on to the next request."""
+        """The application is done: cut what is unfinished, go on to the next request.
+
+        Facts stay readable afterwards; whatever would send raises RuntimeError.
+        """
         ...
 
 

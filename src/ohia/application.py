@@ -1,0 +1,354 @@
+"""Ohia: settings, the list of middleware, and the life of a request."""
+
+import asyncio
+import contextlib
+import inspect
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, TypeVar
+
+from ohia import compose as composing
+from ohia.adapters import asgi
+from ohia.context import Context
+from ohia.debug import debug
+from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
+from ohia.events import Emitter
+from ohia.exchange import Exchange
+from ohia.json import JsonDefault
+from ohia.keygrip import Keygrip, Keys
+from ohia.lifespan import Lifespan, LifespanFunction
+from ohia.request import Proxy, Request
+from ohia.respond import close_sources, respond, respond_with_error
+from ohia.response import Response
+from ohia.server.server import Server
+from ohia.state import S
+from ohia.types import Receive, Scope, Send
+from ohia.upgrade import UpgradeOptions
+from ohia.websocket import cut_reason
+
+__all__ = ["Ohia"]
+
+Middleware = TypeVar("Middleware", bound=Callable[..., Any])
+LifespanT = TypeVar("LifespanT", bound=LifespanFunction)
+Compose = Callable[..., Callable[..., Awaitable[Any]]]
+
+log = debug("ohia:application")
+
+
+class Ohia(Emitter, Generic[S]):
+    """An application: an onion of middleware around one context.
+
+    Settings are plain attributes, read when a request needs them.
+
+    `env`: argument, else OHIA_ENV, else "development". `keys`: list of secrets, newest first,
+    or any object with `sign` and `index`. `proxy`: False; True (trust every hop); a number of
+    hops; a list of networks. `max_body`: bytes that `request.read()` takes. `json_spaces`: 0
+    or None is compact. `output_errors`: None means all but `env == "test"`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        env: str | None = None,
+        keys: Sequence[str | bytes] | Keys | None = None,
+        proxy: Proxy = False,
+        proxy_ip_header: str = "X-Forwarded-For",
+        max_ips_count: int = 0,
+        subdomain_offset: int = 2,
+        json_spaces: int | None = 2,
+        json_default: JsonDefault | None = None,
+        max_body: int | None = 1024 * 1024,
+        output_errors: bool | None = None,
+        compose: Compose = composing.compose,
+    ) -> None:
+        super().__init__()
+        self.name = name
+        self.env = env or os.environ.get("OHIA_ENV") or "development"
+        self.keys = keys
+        self.proxy = proxy
+        self.proxy_ip_header = proxy_ip_header
+        self.max_ips_count = max_ips_count
+        self.subdomain_offset = subdomain_offset
+        self.json_spaces = json_spaces
+        self.json_default = json_default
+        self.max_body = max_body
+        self.output_errors = output_errors
+        self.compose = compose
+        self.upgrade_options: UpgradeOptions = {}
+        self.middleware: list[Callable[..., Any]] = []
+        self.draining = False
+        self.context: type[Context[S]] = type("Context", (Context,), {})
+        self.request: type[Request] = type("Request", (Request,), {})
+        self.response: type[Response] = type("Response", (Response,), {})
+        self._lifespan = Lifespan(self)
+        self._warned_of_lifespan = False
+        self._composed_of: list[Callable[..., Any]] | None = None
+        self._composed: Callable[..., Awaitable[Any]] | None = None
+        self._current: ContextVar[Context[S] | None] = ContextVar("ohia_context", default=None)
+
+    @property
+    def keys(self) -> Sequence[str | bytes] | Keys | None:
+        """The secrets that sign cookies, as they were set."""
+        return self._keys
+
+    @keys.setter
+    def keys(self, keys: Sequence[str | bytes] | Keys | None) -> None:
+        self._keys = keys
+        self._keygrip = (
+            keys if keys is None or isinstance(keys, Keys) else Keygrip(_checked_keys(keys))
+        )
+
+    @property
+    def keygrip(self) -> Keys | None:
+        """What signs and verifies, made of `keys`."""
+        return self._keygrip
+
+    def use(self, *middleware: Middleware) -> Middleware:
+        """Add middleware, in order; return the first, so that it works as a decorator.
+
+        What could never run raises TypeError, with the reason and the right spelling.
+        """
+        if not middleware:
+            raise TypeError("use() takes at least one middleware")
+        for each in middleware:
+            composing.check_middleware(each)
+        for each in middleware:
+            log("use %s", composing.middleware_name(each))
+            self.middleware.append(each)
+        return middleware[0]
+
+    @property
+    def current_context(self) -> Context[S] | None:
+        """The ctx of the running request; None outside."""
+        return self._current.get()
+
+    def callback(self) -> "Ohia[S]":
+        """Return the ASGI 3 application: this object. It also serves `Server`."""
+        self._chain()  # what cannot be composed is told now
+        return self
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI connection: http, websocket or lifespan."""
+        if scope["type"] == "lifespan":
+            await asgi.serve_lifespan(self, scope, receive, send)
+        elif scope["type"] in {"http", "websocket"}:
+            await asgi.serve(self, scope, receive, send)
+        else:
+            raise ValueError(f"ohia serves http, websocket and lifespan, not {scope['type']!r}")
+
+    def listen(self, port: int | None = None, host: str | None = None, **options: Any) -> Server:  # noqa: ANN401
+        """Bind, and return the server that will serve this application.
+
+        Sugar for `Server(app.callback()).listen(...)`, which see. It does not serve by itself:
+        `run()`, `await start()` or `async with` do.
+        """
+        log("listen")
+        return Server(self.callback()).listen(port, host, **options)
+
+    def run(self, port: int | None = None, host: str | None = None, **options: Any) -> None:  # noqa: ANN401
+        """Listen, and serve until SIGINT or SIGTERM."""
+        self.listen(port, host, **options).run()
+
+    def lifespan(self, function: LifespanT) -> LifespanT:
+        """Add a function of the app that runs around its life: code, `yield`, code.
+
+        Entered before the first request, once per process, unwound in reverse order. A yielded
+        mapping is copied into each `ctx.state`. Works as a decorator.
+        """
+        self._lifespan.add(function)
+        return function
+
+    @contextlib.asynccontextmanager
+    async def lifespan_context(self) -> AsyncIterator[None]:
+        """Enter the lifespan by hand, in a host that forwards none."""
+        await self.startup()
+        try:
+            yield
+        finally:
+            await self.shutdown()
+
+    @property
+    def lifespan_state(self) -> Mapping[str, Any]:
+        """What the lifespan yielded."""
+        return self._lifespan.state
+
+    async def startup(self) -> None:
+        """Enter the lifespan; counted."""
+        await self._lifespan.startup()
+
+    async def shutdown(self) -> None:
+        """Wait for what listeners still do, and leave the lifespan; counted."""
+        await self.settle()
+        await self._lifespan.shutdown()
+
+    async def handle(self, exchange: Exchange) -> None:
+        """Answer one exchange: run the chain, send what ctx holds, tell of errors."""
+        if self._lifespan.functions and not self._lifespan.is_running:
+            self._warn_of_lifespan()
+        ctx = self.context(self, exchange)
+        current = self._current.set(ctx)
+        error: BaseException | None = None
+        try:
+            await self._chain()(ctx)
+            if ctx._socket is None and ctx._stream is None and ctx.respond:
+                await respond(ctx)
+            else:
+                await self._finish_long(ctx)
+        except BaseException as raised:
+            error = raised
+            await self._fail(ctx, raised)
+        finally:
+            if ctx._sources is not None or ctx._on_finished is not None:
+                await self._finish(ctx, error)
+            self._current.reset(current)
+            exchange.close()
+
+    def _chain(self) -> Callable[..., Awaitable[Any]]:
+        """Return the composed middleware, composed anew if the list has changed."""
+        if self._composed is None or self._composed_of != self.middleware:
+            self._composed_of = self.middleware.copy()
+            if self.compose is composing.compose:
+                checked = self.env != "production"
+                self._composed = composing.compose(self._composed_of, checked=checked)
+            else:
+                self._composed = self.compose(self._composed_of)
+        return self._composed
+
+    async def _finish_long(self, ctx: Context[S]) -> None:
+        """End a socket or an in-chain stream, unless it is its opener's (`ctx.respond`)."""
+        if ctx._socket is not None:
+            if ctx.respond:
+                await ctx._socket.close()
+            await ctx._socket.wait_closed()
+        elif ctx._stream is None:
+            raise RuntimeError("ctx.respond is False, but no stream or socket was opened")
+        elif not ctx.respond:
+            await ctx._stream.wait_ended()
+        elif not ctx._stream.is_ended:
+            raise RuntimeError("the chain ended while its stream was open; use `async with`")
+
+    async def _fail(self, ctx: Context[S], error: BaseException) -> None:
+        """Tell of an error that left the chain, and answer it if that can still be done."""
+        exchange = ctx._exchange
+        if _is_cancelled_by_server(error):
+            exchange.abort()
+            raise error
+        if _is_going(ctx, error):
+            exchange.abort()
+            return
+        header_sent = ctx._response_headers.sent
+        with contextlib.suppress(Exception):  # an error may refuse attributes
+            error.header_sent = header_sent  # type: ignore[attr-defined]
+        self.report(error, ctx)
+        exchange.failed(error)
+        if ctx._socket is not None:
+            await ctx._socket.close(*_close_code(error))
+            await ctx._socket.wait_closed()
+        elif header_sent:
+            exchange.abort()
+        else:
+            await self._answer_error(ctx, error)
+
+    async def _answer_error(self, ctx: Context[S], error: BaseException) -> None:
+        try:
+            await respond_with_error(ctx, error)
+        except ClientDisconnect:
+            ctx._exchange.abort()
+        except Exception as second:  # a hook of before_send failed, say
+            self.report(second, ctx)
+            if ctx._response_headers.sent:
+                ctx._exchange.abort()
+            else:
+                ctx._before_send = None
+                await respond_with_error(ctx, second)
+
+    def report(self, error: BaseException, ctx: Context[S]) -> None:
+        """Emit "error" with `error` and `ctx`; without a listener call `on_error`."""
+        if not self.emit("error", error, ctx):
+            self.on_error(error, ctx)
+
+    def on_error(self, error: BaseException, ctx: Context[S] | None = None) -> None:
+        """Print `error` to stderr; but no 404, no exposed error, nothing if so set."""
+        output = self.env != "test" if self.output_errors is None else self.output_errors
+        if not output or _is_ordinary(error):
+            return
+        text = "".join(traceback.format_exception(error)).rstrip("\n")
+        indented = "\n".join(f"  {line}" for line in text.split("\n"))
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed
+            sys.stderr.write(f"\n{indented}\n\n")
+            sys.stderr.flush()
+
+    async def _finish(self, ctx: Context[S], error: BaseException | None) -> None:
+        """Close what was a body, and run the hooks of `ctx.on_finished`."""
+        try:
+            await close_sources(ctx)
+        except Exception as second:  # noqa: BLE001 - any source may fail to close
+            self.report(second, ctx)
+        for hook in ctx._on_finished or ():
+            try:
+                result = hook(error, ctx)
+                if inspect.isawaitable(result):
+                    await result
+            except Exception as second:  # noqa: BLE001 - any hook may fail
+                self.report(second, ctx)
+        ctx._on_finished = None
+
+    def _warn_of_lifespan(self) -> None:
+        if not self._warned_of_lifespan:
+            self._warned_of_lifespan = True
+            warnings.warn(
+                "a request came before the lifespan was entered; where the host forwards no "
+                "lifespan, wrap it in `async with app.lifespan_context():`",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings that Koa shows; never the keys."""
+        return {
+            "subdomain_offset": self.subdomain_offset,
+            "proxy": self.proxy,
+            "env": self.env,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Ohia {self.name or ''}{' ' if self.name else ''}{self.env}>"
+
+
+def _checked_keys(keys: Sequence[str | bytes]) -> list[str | bytes]:
+    if isinstance(keys, str | bytes):
+        raise TypeError("keys is a list of secrets, not one alone: [secret]")
+    return list(keys)
+
+
+def _is_cancelled_by_server(error: BaseException) -> bool:
+    """Tell a cancelled task from a CancelledError that middleware raised by itself."""
+    if isinstance(error, GeneratorExit):
+        # The task itself is being thrown away when no loop runs it any more.
+        return asyncio._get_running_loop() is None  # type: ignore[attr-defined]
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
+def _is_going(ctx: Context[Any], error: BaseException) -> bool:
+    """Say whether `error` only tells that the peer has gone, which is no error."""
+    if isinstance(error, ClientDisconnect):
+        return not ctx._exchange.can_send
+    return isinstance(error, WebSocketClosed) and ctx._socket is not None and ctx._socket.closed
+
+
+def _close_code(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, HTTPError) and error.status < 500:
+        return 1008, cut_reason(error.message)
+    return 1011, ""
+
+
+def _is_ordinary(error: BaseException) -> bool:
+    """Say whether `error` is an answer more than a fault: 404, or meant for the client."""
+    expose: object = getattr(error, "expose", None)
+    return expose is True or (isinstance(expose, bool) and getattr(error, "status", None) == 404)

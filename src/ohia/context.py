@@ -1,0 +1,307 @@
+"""Context: one request and its response as one object.
+
+It is the one object made per request, so it holds all state in slots; parts that most
+requests never touch come to life on first use. Each application has a subclass of its own,
+without slots, so that what is set on `app.context` appears on every ctx of that application.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Unpack, overload
+
+from ohia.cookies import Cookies
+from ohia.errors import http_error
+from ohia.exchange import Disconnect, Exchange
+from ohia.http.headers import Headers
+from ohia.request import RequestSide
+from ohia.respond import run_before_send, run_detach, send_head
+from ohia.response import UNSET, ResponseSide
+from ohia.state import S, State
+from ohia.stream import ResponseStream
+from ohia.upgrade import (
+    UpgradeOptions,
+    accept_headers,
+    check_handshake,
+    check_origin,
+    choose_subprotocol,
+    socket_options,
+)
+from ohia.websocket import WebSocket
+
+if TYPE_CHECKING:
+    from ohia.application import Ohia
+    from ohia.request import Request
+    from ohia.response import Response
+
+__all__ = ["Context"]
+
+Hook = Callable[..., object]
+"""A function of ctx, plain or async."""
+
+STATE = (
+    *("_exchange", "_request_headers", "_url", "_mount_path", "_ip", "_parsed_query"),
+    *("_parsed_url", "_accept", "_request_body", "_response_headers", "_sticky", "_status"),
+    *("_has_status", "_message", "_body", "_payload", "_body_is_null", "_sources", "_filters"),
+    *("_before_send", "_on_detach", "_on_finished", "_flushed", "_stream", "_socket"),
+    *("_late_warned", "app", "method", "respond"),
+)
+
+
+class Context(RequestSide, ResponseSide, Generic[S]):
+    """One request and its response.
+
+    Reading is about the request (`ctx.path`, `ctx.get(name)`, `ctx.headers`), writing about
+    the response (`ctx.status = 201`, `ctx.set(name, value)`, `ctx.body = ...`); `ctx.length`,
+    `ctx.type` and `ctx.body` are the response's.
+    """
+
+    __slots__ = (*STATE, "_cookies", "_request_view", "_response_view", "_state")
+
+    STATE = frozenset(STATE)  # what the views read and write through
+
+    if TYPE_CHECKING:
+        _on_finished: list[Hook] | None
+
+    def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:
+        self.app = app
+        self.method = exchange.method
+        self.respond = True
+        self._exchange = exchange
+        self._request_headers = None
+        self._url = None
+        self._mount_path = None
+        self._ip = None
+        self._parsed_query = None
+        self._parsed_url = None
+        self._accept = None
+        self._request_body = None
+        self._response_headers = Headers()
+        self._sticky = None
+        self._status = 404
+        self._has_status = False
+        self._message = None
+        self._body = UNSET
+        self._payload = None
+        self._body_is_null = False
+        self._sources = None
+        self._filters = None
+        self._before_send = None
+        self._on_detach = None
+        self._on_finished = None
+        self._flushed = False
+        self._stream = None
+        self._socket = None
+        self._late_warned = False
+        self._cookies = None
+        self._request_view = None
+        self._response_view = None
+        self._state = None
+
+    @property
+    def request(self) -> "Request":
+        """The request side as an object; the same one each time."""
+        if self._request_view is None:
+            self._request_view = self.app.request(self)
+        return self._request_view
+
+    @property
+    def response(self) -> "Response":
+        """The response side as an object; the same one each time."""
+        if self._response_view is None:
+            self._response_view = self.app.response(self)
+        return self._response_view
+
+    @property
+    def state(self) -> S:
+        """A namespace for middleware, filled with what the lifespan yielded."""
+        if self._state is None:
+            self._state = State(self.app.lifespan_state)
+        return self._state  # type: ignore[no-any-return] # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType] - S is for checkers only
+
+    @property
+    def cookies(self) -> Cookies:
+        """The request's cookies, and those to set; signed where the app has keys."""
+        if self._cookies is None:
+            self._cookies = Cookies(
+                self.headers,
+                self._response_headers,
+                keys=self.app.keygrip,
+                secure=self.secure,
+                sticky=self._kept(),
+                warn_late=None if self.app.env == "production" else self._warn_late,
+            )
+        return self._cookies
+
+    @cookies.setter
+    def cookies(self, cookies: Cookies) -> None:
+        self._cookies = cookies
+
+    @overload
+    def throw(self, status: BaseException, /) -> NoReturn: ...
+    @overload
+    def throw(
+        self,
+        status: int = 500,
+        message: str | None = None,
+        **props: Any,  # noqa: ANN401
+    ) -> NoReturn: ...
+    def throw(
+        self,
+        status: int | BaseException = 500,
+        message: str | None = None,
+        **props: Any,  # noqa: ANN401 - whatever the thrower wants to tell
+    ) -> NoReturn:
+        """Raise the HTTPError of `status`, with `props` as its attributes; or a given error.
+
+        Below 500 the message is shown to the client.
+        """
+        if isinstance(status, BaseException):
+            raise status
+        raise http_error(status, message, **props)
+
+    @property
+    def assert_(self) -> "Assert":
+        """Call it, or one of its comparisons: what does not hold is thrown as an HTTPError."""
+        return ASSERT
+
+    @property
+    def disconnected(self) -> Disconnect:
+        """The client's going: `.is_set()`, `await .wait()`. It cancels nothing by itself."""
+        return self._exchange.disconnected
+
+    def before_send(self, hook: Hook) -> Hook:
+        """Run `hook(ctx)` once, just before the head leaves, the last registered first.
+
+        It may change status and headers, not the body. If it raises, the answer is a 500.
+        """
+        if self._response_headers.sent:
+            self._warn_late("before_send()")
+        elif self._before_send is None:
+            self._before_send = [hook]
+        else:
+            self._before_send.append(hook)
+        return hook
+
+    def on_detach(self, hook: Hook) -> Hook:
+        """Run `hook(ctx)` when the request is upgraded or an in-chain stream begins."""
+        self._on_detach = [*(self._on_detach or ()), hook]
+        return hook
+
+    def on_finished(self, hook: Hook) -> Hook:
+        """Run `hook(err, ctx)` after the last byte, the socket's end or the client's going."""
+        self._on_finished = [*(self._on_finished or ()), hook]
+        return hook
+
+    async def flush_headers(self) -> None:
+        """Send status and headers now; a body may still be set."""
+        if not self._response_headers.sent:
+            self._flushed = True
+            await send_head(self)
+
+    def stream(self) -> ResponseStream:
+        """Open the response for writing: `async with ctx.stream() as out`."""
+        return ResponseStream(self)
+
+    @property
+    def upgradable(self) -> bool:
+        """Whether the request is a WebSocket handshake."""
+        return self._exchange.is_websocket
+
+    @property
+    def websocket(self) -> WebSocket | None:
+        """The socket that this request was upgraded to, or None."""
+        return self._socket
+
+    async def upgrade(self, **options: Unpack[UpgradeOptions]) -> WebSocket:
+        """Make this request a WebSocket; again: the same one.
+
+        `subprotocols` are chosen from in their order; `origins` None admits pages of this
+        host only, a list those in it too, `"*"` any; `headers` go on the 101 beside what was
+        set on ctx. `max_message_size` (bytes, 1 MiB), `max_queue` (messages, 16),
+        `compression` (True), `ping_interval`, `ping_timeout` (20 s) and `close_timeout` (10 s)
+        are the socket's. Raises UpgradeRequired (426), BadRequest (400) or Forbidden (403) for
+        a handshake that cannot be accepted, RuntimeError after the response began.
+        """
+        if self._socket is not None:
+            return self._socket
+        if self._response_headers.sent:
+            raise RuntimeError("cannot upgrade: the response has begun")
+        chosen: UpgradeOptions = {**self.app.upgrade_options, **options}
+        exchange = self._exchange
+        check_handshake(exchange)
+        check_origin(self.origin, self.host, chosen.get("origins"))
+        offered = self.headers.get_all("sec-websocket-protocol")
+        subprotocol = choose_subprotocol(offered, chosen.get("subprotocols", ()))
+        self._status = 101
+        await run_before_send(self)
+        headers = accept_headers(self._response_headers, chosen.get("headers"))
+        await run_detach(self)
+        self._response_headers.sent = True
+        socket = await exchange.upgrade(headers, subprotocol, socket_options(chosen))
+        self._status, self._message = 101, None
+        self._body, self._payload = UNSET, None
+        self._socket = WebSocket(
+            socket, json_default=self.app.json_default, on_error=self._socket_failed
+        )
+        return self._socket
+
+    def _socket_failed(self, error: BaseException) -> None:
+        self.app.report(error, self)
+        self._exchange.failed(error)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return request, response, app and original URL, for logs, without secrets."""
+        return {
+            "request": self.request.to_dict(),
+            "response": self.response.to_dict(),
+            "app": self.app.to_dict(),
+            "original_url": self.original_url,
+        }
+
+    def __repr__(self) -> str:
+        return f"<Context {self.method} {self.url} {self.status}>"
+
+
+class Assert:
+    """`ctx.assert_(value, status, message, **props)` and its comparisons.
+
+    What does not hold raises the HTTPError of `status` (default 500).
+    """
+
+    def __call__(
+        self,
+        value: object,
+        status: int = 500,
+        message: str | None = None,
+        **props: Any,  # noqa: ANN401 - as HTTPError takes them
+    ) -> None:
+        """Throw unless `value` is true."""
+        if not value:
+            raise http_error(status, message, **props)
+
+    ok = __call__
+
+    def fail(self, status: int = 500, message: str | None = None, **props: Any) -> NoReturn:  # noqa: ANN401
+        """Throw."""
+        raise http_error(status, message, **props)
+
+    def equal(self, first: object, second: object, *args: Any, **props: Any) -> None:  # noqa: ANN401
+        """Throw unless `first == second`."""
+        self(first == second, *args, **props)
+
+    def not_equal(self, first: object, second: object, *args: Any, **props: Any) -> None:  # noqa: ANN401
+        """Throw if `first == second`."""
+        self(first != second, *args, **props)
+
+    deep_equal = equal  # in Python == looks inside
+    not_deep_equal = not_equal
+
+    def strict_equal(self, first: object, second: object, *args: Any, **props: Any) -> None:  # noqa: ANN401
+        """Throw unless both are equal and of one type."""
+        self(type(first) is type(second) and first == second, *args, **props)
+
+    def not_strict_equal(self, first: object, second: object, *args: Any, **props: Any) -> None:  # noqa: ANN401
+        """Throw if both are equal and of one type."""
+        self(type(first) is not type(second) or first != second, *args, **props)
+
+
+ASSERT = Assert()

@@ -1,0 +1,36 @@
+"""JSON bodies, by msgspec."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+__all__ = ["encode_json"]
+
+JsonDefault = Callable[[Any], Any]
+
+_encode = msgspec.json.Encoder().encode
+
+
+def encode_json(value: object, spaces: int | None, default: JsonDefault | None) -> bytes:
+    """Return `value` as JSON in UTF-8, indented by `spaces`; 0 and None are compact.
+
+    NaN and the infinities are null, as in JavaScript. `default` is called for what msgspec
+    does not know; pydantic models dump themselves. TypeError for the rest.
+
+    >>> encode_json({"a": [1, None]}, 0, None)
+    b'{"a":[1,null]}'
+    """
+    try:
+        data = _encode(value)
+    except TypeError:
+        data = msgspec.json.encode(value, enc_hook=lambda each: _dump(each, default))
+    return msgspec.json.format(data, indent=spaces) if spaces else data
+
+
+def _dump(value: Any, default: JsonDefault | None) -> object:  # noqa: ANN401 - anything at all
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if default is not None:
+        return default(value)
+    raise TypeError(f"cannot be sent as JSON: {type(value).__name__}")

@@ -1,0 +1,131 @@
+"""The body of a request: as a stream without limit, or whole and kept."""
+
+import codecs
+import re
+from collections.abc import AsyncIterator
+from enum import Enum, auto
+from typing import Any, TypeVar, overload
+
+import msgspec
+
+from ohia.errors import BadRequest, PayloadTooLarge
+from ohia.exchange import Exchange
+
+__all__ = ["RequestBody"]
+
+Value = TypeVar("Value")
+
+# Encodings that clients send text in. Python knows more, some of them slow on hostile input
+# (punycode) and some no encodings of text at all (zip).
+TEXT_ENCODINGS = re.compile(
+    r"utf-?(?:8|16|32)(?:[-_]?[lb]e)?|(?:us-?)?ascii|latin-?1|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}"
+    r"|windows-?\d{3,4}|cp\d{3,4}|koi8-[ru]|big5|gb2312|gbk|gb18030|shift[-_]jis|euc-(?:jp|kr)",
+    re.IGNORECASE,
+)
+
+
+class State(Enum):
+    """How far the body has been read."""
+
+    NEW = auto()
+    STREAMING = auto()  # handed out piece by piece, to the end or not: gone
+    KEPT = auto()
+
+
+class RequestBody:
+    """The one reader of an exchange's body. Sizes in bytes."""
+
+    __slots__ = ("_exchange", "_kept", "_state")
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._state = State.NEW
+        self._kept = b""
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the pieces as they come; a body that was read whole comes as one piece."""
+        if self._state is State.KEPT:
+            if self._kept:
+                yield self._kept
+            return
+        self._begin()
+        while piece := await self._exchange.read():
+            yield piece
+
+    async def read(self, limit: int | None) -> bytes:
+        """Return the whole body, kept for whoever reads it again.
+
+        Longer than `limit` is PayloadTooLarge; after a stream was begun it is RuntimeError.
+        """
+        if self._state is not State.KEPT:
+            self._refuse_declared_length(limit)
+            self._begin()
+            self._kept = await self._read_up_to(limit)
+            self._state = State.KEPT
+        if limit is not None and len(self._kept) > limit:
+            raise _too_large(limit)
+        return self._kept
+
+    async def text(self, limit: int | None, charset: str) -> str:
+        """Return the whole body as text; a charset that is unknown or not kept to is 400."""
+        return decode(await self.read(limit), charset or "utf-8")
+
+    @overload
+    async def json(self, limit: int | None, charset: str, type: None) -> Any: ...  # noqa: ANN401
+    @overload
+    async def json(self, limit: int | None, charset: str, type: type[Value]) -> Value: ...
+    async def json(self, limit: int | None, charset: str, type: type | None) -> object:
+        """Return the whole body as JSON, checked against a msgspec `type`; else BadRequest."""
+        data = await self.read(limit)
+        if charset and codecs_name(charset) not in {"utf-8", "ascii"}:
+            data = decode(data, charset).encode()
+        try:
+            if type is None:
+                return msgspec.json.decode(data)
+            return msgspec.json.decode(data, type=type)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise BadRequest(f"Invalid JSON: {error}") from error
+
+    def _begin(self) -> None:
+        if self._state is not State.NEW:
+            raise RuntimeError("the request body was already read as a stream; read() it first")
+        self._state = State.STREAMING
+
+    def _refuse_declared_length(self, limit: int | None) -> None:
+        declared = self._exchange.headers.get("content-length", "")
+        # More digits than an int of 64 bits has are no length that a server lets through.
+        if limit is not None and declared.isdecimal() and int(declared[:20]) > limit:
+            raise _too_large(limit)
+
+    async def _read_up_to(self, limit: int | None) -> bytes:
+        read = self._exchange.read
+        pieces: list[bytes] = []
+        size = 0
+        while piece := await read():
+            size += len(piece)
+            if limit is not None and size > limit:
+                raise _too_large(limit)
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def codecs_name(charset: str) -> str:
+    """Return Python's name for `charset`; one that is unknown or no text raises BadRequest."""
+    if not TEXT_ENCODINGS.fullmatch(charset):
+        raise BadRequest("Unsupported charset")
+    try:
+        return codecs.lookup(charset).name
+    except LookupError:
+        raise BadRequest("Unsupported charset") from None
+
+
+def decode(data: bytes, charset: str) -> str:
+    """Return `data` as text in `charset`, or raise BadRequest."""
+    try:
+        return data.decode(codecs_name(charset))
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"Invalid text for charset {charset}") from error
+
+
+def _too_large(limit: int) -> PayloadTooLarge:
+    return PayloadTooLarge(limit=limit)

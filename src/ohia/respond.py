@@ -1,0 +1,391 @@
+"""A finished response onto the wire: HEAD, empty statuses, streams, errors.
+
+What a client sees of an error is decided here, in `error_answer`.
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ohia.errors import ClientDisconnect, HTTPError
+from ohia.exchange import Disconnect, Exchange
+from ohia.http.date import format_date
+from ohia.http.headers import Headers
+from ohia.http.status import EMPTY, PHRASES
+from ohia.response import TEXT, UNSET, ResponseSide, vary_on
+from ohia.sources import close_source, open_file, pieces_of, single
+
+__all__ = [
+    "BodyWriter",
+    "close_sources",
+    "respond",
+    "respond_with_error",
+    "run_before_send",
+    "run_detach",
+    "send_head",
+]
+
+FRAMING = frozenset(
+    {"connection", "content-length", "content-type", "keep-alive", "te", "trailer"}
+    | {"transfer-encoding", "upgrade"}
+)
+
+
+class BodyWriter:
+    """Sends pieces, and holds them to the Content-Length that was announced."""
+
+    __slots__ = ("_exchange", "_remaining", "wanted")
+
+    def __init__(self, exchange: Exchange, headers: Headers, *, wanted: bool) -> None:
+        length = headers.get("content-length") if wanted else None
+        self._exchange = exchange
+        self._remaining = None if length is None else int(length)
+        self.wanted = wanted
+
+    def write(self, piece: bytes) -> Awaitable[None] | None:
+        """Send `piece`; nothing if it is empty or no body is wanted.
+
+        More than the Content-Length is RuntimeError, and nothing of `piece` is sent.
+        """
+        if not self.wanted or not piece:
+            return None
+        if self._remaining is not None:
+            self._remaining -= len(piece)
+            if self._remaining < 0:
+                raise RuntimeError("the body is longer than its Content-Length")
+        return self._exchange.send_piece(piece)
+
+    def end(self) -> Awaitable[None] | None:
+        """End the response; RuntimeError if the Content-Length was not reached."""
+        if self._remaining:
+            raise RuntimeError(f"the body is {self._remaining} bytes short of its Content-Length")
+        return self._exchange.end()
+
+
+async def respond(ctx: ResponseSide) -> None:
+    """Send the response that `ctx` holds at the end of its chain."""
+    payload = ctx._payload
+    if (
+        payload is None
+        or ctx._before_send is not None
+        or ctx._filters is not None
+        or ctx._response_headers.sent
+        or ctx.method == "HEAD"
+        or ctx._status in EMPTY
+    ):
+        await _respond_with_care(ctx)
+        return
+    headers = ctx._response_headers
+    if headers.get("content-length") != str(len(payload)):
+        _refuse_length(headers, payload)
+    headers.sent = True
+    waiting = ctx._exchange.send_response(ctx._status, ctx.message, headers, payload)
+    if waiting is not None:
+        await waiting
+
+
+async def _respond_with_care(ctx: ResponseSide) -> None:
+    """Do as `respond`, for whatever is not just bytes to be sent."""
+    whole = _whole_body(ctx)
+    pieces = None
+    if ctx._filters is not None and whole and _wants_body(ctx):
+        whole = await _filter_whole(ctx, whole)
+    if whole is None and _wants_body(ctx):
+        pieces = await _Started.of(await _open(ctx), ctx._exchange.disconnected)
+    try:
+        if not ctx._response_headers.sent:
+            await run_before_send(ctx)
+            if await _send_if_whole(ctx, whole):
+                return
+            await send_head(ctx, run_hooks=False)
+        writer = BodyWriter(ctx._exchange, ctx._response_headers, wanted=_wants_body(ctx))
+        if pieces is not None and writer.wanted:
+            await pieces.send(writer)
+        elif whole:
+            await _done(writer.write(whole))
+        await _done(writer.end())
+    finally:
+        if pieces is not None:
+            await pieces.close()
+
+
+def _wants_body(ctx: ResponseSide) -> bool:
+    return ctx.method != "HEAD" and ctx._status not in EMPTY and ctx._status >= 200
+
+
+def _whole_body(ctx: ResponseSide) -> bytes | None:
+    """Return the body as bytes, its Content-Length set; None for one in pieces."""
+    body = ctx._body
+    headers = ctx._response_headers
+    if ctx._payload is not None:
+        return ctx._payload
+    if body is UNSET or body is None:
+        return _default_body(ctx)
+    if ctx._sources is not None and any(each is body for each in ctx._sources):
+        return None
+    if isinstance(body, os.PathLike):
+        return None
+    payload = ctx._encoded()
+    if not headers.sent:
+        headers.put("Content-Length", str(len(payload)))
+    return payload
+
+
+def _default_body(ctx: ResponseSide) -> bytes:
+    """Return what stands for a body that nobody set: the status as text, or nothing."""
+    headers = ctx._response_headers
+    if ctx._status in EMPTY or headers.sent:
+        return b"" if ctx._status in EMPTY else _status_text(ctx)
+    if ctx.method == "HEAD":
+        return b""
+    if ctx._body_is_null:
+        headers.remove("content-type")
+        headers.put("Content-Length", "0")
+        return b""
+    text = _status_text(ctx)
+    headers.put("Content-Type", TEXT)
+    headers.put("Content-Length", str(len(text)))
+    return text
+
+
+def _status_text(ctx: ResponseSide) -> bytes:
+    return (ctx.message or str(ctx._status)).encode("utf-8")
+
+
+async def _filter_whole(ctx: ResponseSide, whole: bytes) -> bytes:
+    """Pass a whole body through the filters; it stays whole, so its length is known."""
+    pieces = _filtered(ctx, single(whole))
+    try:
+        whole = b"".join([piece async for piece in pieces[-1]])
+    finally:
+        for each in reversed(pieces):
+            await close_source(each)
+    ctx._response_headers.put("Content-Length", str(len(whole)))
+    return whole
+
+
+def _filtered(ctx: ResponseSide, pieces: AsyncIterator[bytes]) -> list[AsyncIterator[bytes]]:
+    """Return `pieces` and what each filter makes of the one before."""
+    stages = [pieces]
+    for each in ctx._filters or ():
+        stages.append(each(stages[-1]))
+    return stages
+
+
+async def _open(ctx: ResponseSide) -> list[AsyncIterator[bytes]]:
+    """Return the stages of a body in pieces; the last is the one to send."""
+    body = ctx._body
+    headers = ctx._response_headers
+    if isinstance(body, os.PathLike):
+        declared = headers.get("content-length")
+        body = await open_file(cast("os.PathLike[str]", body))
+        ctx._hold(body)
+        facts = os.fstat(body.fileno())
+        if not headers.sent and declared is not None:
+            headers.put("Content-Length", str(facts.st_size))
+            if "last-modified" not in headers:
+                headers.put("Last-Modified", format_date(facts.st_mtime))
+    if ctx._filters is not None and not headers.sent:
+        headers.remove("content-length")
+    return _filtered(ctx, pieces_of(body))
+
+
+class _Started:
+    """A body in pieces whose first one is at hand, so a source that fails at once is a 500.
+
+    While it runs, the client's going cancels the task, which belongs to nobody else by then:
+    the source gets CancelledError at its await, the caller ClientDisconnect.
+    """
+
+    def __init__(self, stages: list[AsyncIterator[bytes]], gone: Disconnect) -> None:
+        self._stages = stages
+        self._gone = gone
+        self._first: bytes | None = None
+
+    @classmethod
+    async def of(cls, stages: list[AsyncIterator[bytes]], gone: Disconnect) -> "_Started":
+        started = cls(stages, gone)
+        try:
+            started._first = await started._cancelled_by_going(started._pull())
+        except BaseException:
+            await started.close()
+            raise
+        return started
+
+    async def send(self, writer: BodyWriter) -> None:
+        """Send all pieces."""
+        await self._cancelled_by_going(self._send(writer))
+
+    async def _pull(self) -> bytes | None:
+        return await anext(self._stages[-1], None)
+
+    async def _send(self, writer: BodyWriter) -> None:
+        if self._first is None:
+            return
+        await _done(writer.write(self._first))
+        async for piece in self._stages[-1]:
+            waiting = writer.write(piece)
+            if waiting is not None:
+                await waiting
+
+    async def _cancelled_by_going(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - its result
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        cancel: Callable[[], object] = task.cancel
+        self._gone.add_callback(cancel)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if self._gone.is_set() and task.uncancel() == 0:
+                raise ClientDisconnect("the client went before the end of the body") from None
+            raise
+        finally:
+            self._gone.remove_callback(cancel)
+
+    async def close(self) -> None:
+        """Close what the filters opened; the source itself is closed with the response."""
+        for each in reversed(self._stages[1:]):
+            await close_source(each)
+
+
+async def _send_if_whole(ctx: ResponseSide, whole: bytes | None) -> bool:
+    """Send head and body at once, if the body is whole or none is wanted."""
+    headers = ctx._response_headers
+    if _wants_body(ctx):
+        if whole is None:
+            return False
+        if headers.get("content-length") != str(len(whole)):
+            _refuse_length(headers, whole)
+    else:
+        whole = b""
+        _strip_for_no_body(ctx)
+    headers.sent = True
+    await _done(ctx._exchange.send_response(ctx._status, ctx.message, headers, whole))
+    return True
+
+
+def _strip_for_no_body(ctx: ResponseSide) -> None:
+    headers = ctx._response_headers
+    if ctx._status in EMPTY or ctx._status < 200:
+        for name in ("content-type", "content-length", "transfer-encoding"):
+            headers.remove(name)
+    elif ctx._filters is not None:
+        headers.remove("content-length")
+
+
+def _refuse_length(headers: Headers, body: bytes) -> None:
+    """Raise if the Content-Length that was set is not that of `body`; set it if none was."""
+    declared = headers.get("content-length")
+    if declared is not None:
+        raise RuntimeError(f"the body has {len(body)} bytes, its Content-Length says {declared}")
+    headers.put("Content-Length", str(len(body)))
+
+
+async def run_before_send(ctx: ResponseSide) -> None:
+    """Run the hooks of `ctx.before_send`, last one first, each once."""
+    while ctx._before_send:
+        result = ctx._before_send.pop()(ctx)
+        if inspect.isawaitable(result):
+            await result
+    ctx._before_send = None
+
+
+async def run_detach(ctx: ResponseSide) -> None:
+    """Run the hooks of `ctx.on_detach`: the request has become a long one."""
+    hooks, ctx._on_detach = ctx._on_detach, None
+    for hook in hooks or ():
+        result = hook(ctx)
+        if inspect.isawaitable(result):
+            await result
+
+
+async def send_head(ctx: ResponseSide, *, run_hooks: bool = True) -> None:
+    """Send status and headers alone; the body follows in pieces."""
+    if run_hooks:
+        await run_before_send(ctx)
+    headers = ctx._response_headers
+    if ctx._filters is not None:
+        headers.remove("content-length")
+    if not _wants_body(ctx):
+        _strip_for_no_body(ctx)
+    headers.sent = True
+    await _done(ctx._exchange.send_head(ctx._status, ctx.message, headers))
+
+
+async def close_sources(ctx: ResponseSide) -> None:
+    """Close every file and iterator that was a body, the latest first, each once."""
+    while ctx._sources:
+        await close_source(ctx._sources.pop())
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """What a client sees of an error."""
+
+    status: int
+    text: str
+    headers: Mapping[str, Any]
+
+
+def error_answer(error: BaseException) -> ErrorAnswer:
+    """Decide what a client sees of `error`: the message only if `expose` says so.
+
+    Any exception may carry an int `status` of 400 to 599; without one it is 500. Headers are
+    taken from an HTTPError, or one that is alike: it has a bool `expose`.
+    """
+    status: object = getattr(error, "status", None)
+    if type(status) is not int or not 400 <= status <= 599 or status not in PHRASES:
+        status = status if isinstance(error, HTTPError) else 500
+    status = cast("int", status)
+    text = PHRASES.get(status, str(status))
+    expose: object = getattr(error, "expose", None)
+    if expose is True:
+        text = str(getattr(error, "message", None) or error)
+    headers: object = getattr(error, "headers", None) if isinstance(expose, bool) else None
+    return ErrorAnswer(status, text, headers if isinstance(headers, Mapping) else {})
+
+
+async def respond_with_error(ctx: ResponseSide, error: BaseException) -> None:
+    """Answer `error`: headers cleared but for sticky ones, its own added, text/plain."""
+    try:
+        answer = error_answer(error)
+        _set_error(ctx, answer)
+    except Exception:  # noqa: BLE001 - whatever an odd error does, its client is answered
+        _set_error(ctx, ErrorAnswer(500, PHRASES[500], {}))
+    await _respond_with_care(ctx)
+
+
+def _set_error(ctx: ResponseSide, answer: ErrorAnswer) -> None:
+    headers = ctx._response_headers
+    headers.clear()
+    ctx._filters = None
+    if ctx._sticky is not None:
+        for name, value in ctx._sticky.lines():
+            headers.append(name, value)
+    for name, value in answer.headers.items():
+        _add_error_header(headers, name, value)
+    ctx._status = answer.status
+    ctx._message = None
+    ctx._body = answer.text
+    ctx._payload = answer.text.encode("utf-8", "replace")
+    headers.put("Content-Type", TEXT)
+    headers.put("Content-Length", str(len(ctx._payload)))
+
+
+def _add_error_header(headers: Headers, name: str, value: Any) -> None:  # noqa: ANN401 - the user's
+    key = name.lower()
+    if key in FRAMING:
+        return
+    if key == "vary":
+        vary_on(headers, [each.strip() for each in str(value).split(",")])
+    elif key == "set-cookie":
+        headers.append(name, value)
+    else:
+        headers[name] = value
+
+
+async def _done(waiting: Awaitable[None] | None) -> None:
+    if waiting is not None:
+        await waiting
