@@ -49,17 +49,20 @@ class Headers(MutableMapping[str, str]):
     """Fields in order, as a mapping from names in any case to text.
 
     `headers[name]` and `get` join repeated fields with `, ` (cookies with `; `), `get_all`
-    gives them one by one. Iteration yields names in lower case.
+    gives them one by one. Iteration yields names in lower case. `sent` is set by whoever
+    sends the fields: from then on, changes reach nobody.
     """
 
-    __slots__ = ("_fields",)
+    __slots__ = ("_fields", "sent")
 
     _fields: dict[str, tuple[str, str | list[str]]]
+    sent: bool
 
     def __init__(
         self, fields: Mapping[str, HeaderValue] | Iterable[tuple[str, HeaderValue]] = ()
     ) -> None:
         self._fields = {}
+        self.sent = False
         pairs = fields.items() if isinstance(fields, Mapping) else fields
         for name, value in pairs:
             self.append(name, value)
@@ -69,6 +72,7 @@ class Headers(MutableMapping[str, str]):
         """Take over `pairs` that a server has read and checked, unchecked here."""
         headers = cls.__new__(cls)
         fields = headers._fields = {}
+        headers.sent = False
         for raw_name, raw_value in pairs:
             name = raw_name.decode("latin-1")
             key = name.lower()
