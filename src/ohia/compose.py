@@ -1,0 +1,349 @@
+"""Many middleware in, one out: the onion.
+
+Each middleware becomes a step `(ctx, outer) -> coroutine` that is linked to the following step
+once, when `compose` is called. Per request a step makes one `Downstream` and calls its middleware
+with it, so `await next()` goes straight into the next coroutine: no task, no wrapper, no look-up.
+"""
+
+import asyncio
+import functools
+import inspect
+import os
+import reprlib
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from dataclasses import dataclass
+from types import AsyncGeneratorType, CoroutineType
+from typing import Any, cast
+
+from ohia.co import drive, is_generator
+from ohia.errors import NextCalledTwice
+from ohia.types import Middleware
+
+__all__ = ["Composed", "Downstream", "check_middleware", "compose", "middleware_name"]
+
+# The context is whatever the caller composes for, and any value may go upstream.
+Step = Callable[[Any, Any], Coroutine[Any, Any, Any]]
+
+
+class Downstream:
+    """The `next` of one middleware: `await next()`, `await next`, `yield next`, `yield from next`.
+
+    The second call raises NextCalledTwice at once. It has no `__init__`, which would double its
+    cost: whoever makes one sets all four.
+    """
+
+    __slots__ = ("ctx", "name", "outer", "step")
+
+    ctx: Any
+    outer: Any
+    step: Step | None
+    name: str
+
+    def __call__(self) -> Coroutine[Any, Any, Any]:
+        """Start what is downstream; its value is what downstream returns."""
+        step = self.step
+        if step is None:
+            raise NextCalledTwice(f"next() called multiple times, by {self.name}")
+        self.step = None
+        return step(self.ctx, self.outer)
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return _finish(self()).__await__()
+
+    def __iter__(self) -> Iterator["Downstream"]:
+        return (yield self)
+
+
+class Composed:
+    """A middleware made of others: `await composed(ctx)`, or `composed(ctx, next)` in a chain."""
+
+    def __init__(self, middleware: tuple[Middleware, ...], first: Step) -> None:
+        self.middleware = middleware
+        self._first = first
+        self._name = "composed"
+
+    def __call__(self, ctx: Any, next: Any = None) -> Coroutine[Any, Any, Any]:  # noqa: ANN401
+        """Run the chain around `ctx`; `next` is what its last `next()` meets."""
+        return self._first(ctx, next)
+
+
+def compose(*middleware: Any, checked: bool | None = None) -> Composed:  # noqa: ANN401 - lists too
+    """Return one middleware that runs `middleware`, lists of them too, each around the next.
+
+    `next` of the last one does nothing, or goes to the `next` given to the result: a callable,
+    an awaitable or a generator. With `checked` a forgotten `await` is a RuntimeError that names
+    who forgot it; None means unless OHIA_ENV is "production" now.
+
+    TypeError for what could never run.
+    """
+    members = tuple(_flatten(middleware))
+    for each in members:
+        check_middleware(each)
+    if checked is None:
+        checked = os.environ.get("OHIA_ENV") != "production"
+    link = _link_checked if checked else _link
+    step: Step = _end
+    for each in reversed(members):
+        step = link(_layer(each), step)
+    return Composed(members, step)
+
+
+def _flatten(middleware: Any) -> Iterator[Any]:  # noqa: ANN401 - lists in lists
+    for each in middleware:
+        if isinstance(each, (list, tuple)):
+            yield from _flatten(each)
+        else:
+            yield each
+
+
+# --- names and checks ------------------------------------------------------------------------
+
+
+def middleware_name(fn: object) -> str:
+    """Return what `fn` is called in logs and errors.
+
+    Its `_name`, else its own name, else its class's; "-" for a lambda.
+
+    >>> middleware_name(middleware_name), middleware_name(lambda ctx: None)
+    ('middleware_name', '-')
+    """
+    for attribute in ("_name", "__name__"):
+        name = getattr(fn, attribute, None)
+        if isinstance(name, str) and name:
+            return "-" if name == "<lambda>" else name
+    if isinstance(fn, functools.partial):
+        return middleware_name(fn.func)
+    return type(fn).__name__
+
+
+def check_middleware(fn: object) -> None:
+    """Raise TypeError for what could never run as middleware, and say what to write."""
+    if inspect.iscoroutine(fn) or isinstance(fn, (Generator, AsyncGeneratorType)):
+        name = getattr(fn, "__name__", "it")
+        raise TypeError(
+            f"middleware must be a function, got the result of {name}(): you called "
+            "it, pass the function itself"
+        )
+    if not callable(fn):
+        raise TypeError(f"middleware must be a function, got {reprlib.repr(fn)}")
+    if isinstance(fn, type):
+        raise TypeError(
+            f"middleware must be a function, got the class {fn.__name__}: pass an "
+            f"instance of it, {fn.__name__}(...)"
+        )
+    if inspect.isasyncgenfunction(_function_of(fn)):
+        raise TypeError(
+            f"the middleware {middleware_name(fn)} is an async generator: write "
+            "`await next()` in an `async def`, or `yield next` in a `def`"
+        )
+    _check_parameters(fn)
+
+
+def _check_parameters(fn: Callable[..., Any]) -> None:
+    """Refuse a callable that cannot be called with (ctx, next) or (ctx)."""
+    name = middleware_name(fn)
+    needed = [each for each in _parameters(fn) if each.default is each.empty]
+    positional = [each.name for each in needed if each.kind in POSITIONAL]
+    keywords = [each.name for each in needed if each.kind is inspect.Parameter.KEYWORD_ONLY]
+    if positional == ["scope", "receive", "send"]:
+        raise TypeError(
+            f"{name} is an ASGI application, no middleware: mount it, "
+            '`app.use(mount("/path", application))`'
+        )
+    if len(positional) > 2:
+        raise TypeError(
+            f"middleware takes (ctx, next), but {name} needs {', '.join(positional)}: "
+            "fix the others by functools.partial, or pass a method bound to its object"
+        )
+    if keywords:
+        raise TypeError(
+            f"middleware takes (ctx, next), but {name} needs the keyword "
+            f"{', '.join(keywords)}: give it a default, or use functools.partial"
+        )
+    if not _places(fn):
+        raise TypeError(f"middleware takes (ctx, next) or (ctx), but {name} takes no argument")
+
+
+POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def _parameters(fn: Callable[..., Any]) -> list[inspect.Parameter]:
+    """Return what `fn` takes, as if (*args) where that cannot be known.
+
+    A wrapper that passes on `*args` takes what the function it wraps takes.
+    """
+    try:
+        signature = inspect.signature(fn, follow_wrapped=False)
+    except (TypeError, ValueError):  # some built-ins do not tell
+        return [inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL)]
+    parameters = list(signature.parameters.values())
+    wrapped = getattr(fn, "__wrapped__", None)
+    passes_on = any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters)
+    if passes_on and len(parameters) <= 2 and callable(wrapped):
+        return _parameters(wrapped)
+    return [each for each in parameters if each.kind is not inspect.Parameter.VAR_KEYWORD]
+
+
+def _places(fn: Callable[..., Any]) -> int:
+    """Return how many arguments `fn` can take by position, 2 for any number."""
+    parameters = _parameters(fn)
+    if any(each.kind is inspect.Parameter.VAR_POSITIONAL for each in parameters):
+        return 2
+    return sum(each.kind in POSITIONAL for each in parameters)
+
+
+def _function_of(fn: Any) -> Any:  # noqa: ANN401 - any callable
+    """Return the function that runs when `fn` is called, to ask of which kind it is."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    if inspect.isroutine(fn):
+        return fn
+    return type(fn).__call__
+
+
+# --- layers ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Layer:
+    """One middleware: how to run it, its name, and how it should have called `next`."""
+
+    run: Callable[[Any, Any], Coroutine[Any, Any, Any]]
+    name: str
+    spelling: str
+
+
+def _layer(fn: Any) -> _Layer:  # noqa: ANN401 - checked by then
+    """Return how `fn` is run, decided here once: by its kind and by what it takes."""
+    name, function = middleware_name(fn), _function_of(fn)
+    call = fn if _places(fn) >= 2 else _without_next(fn)
+    if inspect.iscoroutinefunction(function) or isinstance(fn, Composed):
+        return _Layer(call, name, "`await next()`")
+    if inspect.isgeneratorfunction(function) and not _is_awaitable_generator(function):
+        return _Layer(_driven(call), name, "`yield next`")
+    return _Layer(_answered(call), name, "`return next()` (in an `async def`: `await next()`)")
+
+
+def _is_awaitable_generator(function: Any) -> bool:  # noqa: ANN401 - a function of any sort
+    """Say whether `function` is decorated by `types.coroutine`: then its result is awaited."""
+    return bool(function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _without_next(fn: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
+    return lambda ctx, _next: fn(ctx)
+
+
+def _driven(call: Callable[[Any, Any], Any]) -> Step:
+    return lambda ctx, downstream: drive(call(ctx, downstream), downstream)
+
+
+def _answered(call: Callable[[Any, Any], Any]) -> Step:
+    async def answered(ctx: Any, next: Any) -> Any:  # noqa: ANN401 - see Step
+        return await _finish(call(ctx, next), next)
+
+    return answered
+
+
+async def _finish(result: Any, *next: Any) -> Any:  # noqa: ANN401 - whatever a plain function gave
+    """Return the value that `result` comes to: awaited, driven, or as it is."""
+    if inspect.isawaitable(result):
+        return await result
+    if is_generator(result):
+        return await drive(result, *next)
+    if isinstance(result, AsyncGeneratorType):
+        raise TypeError(
+            "middleware returned an async generator, which nothing runs: write "
+            "`await next()` in an `async def`, or `yield next` in a `def`"
+        )
+    return result
+
+
+async def _end(_ctx: Any, outer: Any) -> Any:  # noqa: ANN401 - see Step
+    """Stand behind the last middleware: nothing, or the `next` that the whole was given."""
+    if outer is not None:
+        return await _finish(outer() if callable(outer) else outer)
+    return None
+
+
+def _link(layer: _Layer, following: Step) -> Step:
+    run, name = layer.run, layer.name
+
+    def step(ctx: Any, outer: Any) -> Coroutine[Any, Any, Any]:  # noqa: ANN401 - see Step
+        downstream = Downstream()
+        downstream.ctx = ctx
+        downstream.outer = outer
+        downstream.step = following
+        downstream.name = name
+        return run(ctx, downstream)
+
+    return step
+
+
+# --- outside production ----------------------------------------------------------------------
+
+
+class _CheckedDownstream(Downstream):
+    """A `next` that remembers the coroutine it gave away."""
+
+    __slots__ = ("coroutine",)
+
+    coroutine: "CoroutineType[Any, Any, Any] | None"
+
+    def __call__(self) -> Coroutine[Any, Any, Any]:
+        coroutine = super().__call__()
+        self.coroutine = cast("CoroutineType[Any, Any, Any]", coroutine)
+        return coroutine
+
+
+def _link_checked(layer: _Layer, following: Step) -> Step:
+    async def step(ctx: Any, outer: Any) -> Any:  # noqa: ANN401 - see Step
+        downstream = _CheckedDownstream()
+        downstream.ctx = ctx
+        downstream.outer = outer
+        downstream.step = following
+        downstream.name = layer.name
+        downstream.coroutine = None
+        try:
+            result = await layer.run(ctx, downstream)
+        except BaseException:
+            _close_unstarted(downstream.coroutine)
+            raise
+        _check_awaited(layer, downstream.coroutine, result)
+        return result
+
+    return step
+
+
+def _check_awaited(
+    layer: _Layer, downstream: "CoroutineType[Any, Any, Any] | None", result: object
+) -> None:
+    """Raise RuntimeError if the middleware left something un-awaited that it should not have."""
+    if downstream is not None and downstream.cr_frame is not None:
+        if _close_unstarted(downstream):
+            raise RuntimeError(
+                f"{layer.name} called next() without awaiting it: write {layer.spelling}"
+            )
+        raise RuntimeError(f"{layer.name} returned before what next() started had ended: await it")
+    if isinstance(result, CoroutineType) and _close_unstarted(result):
+        raise RuntimeError(
+            f"{layer.name} returned the coroutine {result.__qualname__}() without "
+            "awaiting it: write `return await`"
+        )
+
+
+def _close_unstarted(coroutine: "CoroutineType[Any, Any, Any] | None") -> bool:
+    """Close `coroutine` if nobody ever awaited it, so that Python warns of it no more."""
+    if coroutine is None or inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED:
+        return False
+    if coroutine in _coroutines_of_tasks():
+        return False
+    coroutine.close()
+    return True
+
+
+def _coroutines_of_tasks() -> list[object]:
+    """Return what the running loop's tasks run, those that have not begun among them."""
+    try:
+        return [task.get_coro() for task in asyncio.all_tasks()]
+    except RuntimeError:  # driven by hand, without a loop
+        return []
