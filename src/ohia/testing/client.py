@@ -1,0 +1,451 @@
+"""Requests and WebSockets to an application, in memory, in the test's own loop.
+
+Each request runs in a task of its own, as under a server, and has ended, listeners and all, when
+the call returns. What went wrong in the application is raised in the test, so that a 500 shows
+its reason: errors that left the chain (`raise_errors`), but not those that are an answer to the
+client, as `ctx.throw(404)` is; and always a broken rule of `ohia.exchange`.
+"""
+
+import asyncio
+import codecs
+import re
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from email.message import Message
+from types import TracebackType
+from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from ohia.adapters.memory import (
+    ContractViolation,
+    Head,
+    MemoryExchange,
+    MemorySocket,
+    ResponseCut,
+)
+from ohia.errors import WebSocketClosed
+from ohia.exchange import Address, Handler, SocketOptions
+from ohia.http.headers import Headers, HeaderValue
+from ohia.testing.cookie_jar import CookieJar, parse_set_cookie
+from ohia.websocket import WebSocket
+
+__all__ = ["Client", "Response", "Socket", "StreamedResponse", "UpgradeRefused"]
+
+Value = TypeVar("Value")
+
+PIECE = 64 * 1024  # bytes of a request that come at once, as from a network
+
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",  # the sample of RFC 6455, 1.2
+    "Sec-WebSocket-Version": "13",
+}
+PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # what a URL may keep as it is
+
+RequestHeaders = Mapping[str, HeaderValue | None]
+"""Fields by name; None leaves out what the client would send by itself."""
+
+Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
+"""Names and values for a query or a form; a list of values repeats the name."""
+
+
+class RequestOptions(TypedDict, total=False):
+    """What a request may carry. At most one of `json`, `form` and `content` is its body."""
+
+    headers: RequestHeaders
+    query: Query
+    json: Any  # whatever msgspec can encode
+    form: Query
+    content: str | bytes | AsyncIterable[bytes]
+    cookies: Mapping[str, str]  # for this request, besides those that are kept
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response, as the client sees it.
+
+    `cookies` are those it sets, without those it deletes.
+    """
+
+    status: int
+    message: str
+    headers: Headers
+    content: bytes
+    cookies: dict[str, str]
+
+    @property
+    def text(self) -> str:
+        """The content as text: UTF-8, unless Content-Type names another charset."""
+        return self.content.decode(_charset(self.headers), "replace")
+
+    @overload
+    def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
+    @overload
+    def json(self, type: type[Value]) -> Value: ...
+    def json(self, type: type[object] = object) -> object:
+        """Return the content's value; with a msgspec `type`, checked and converted to it."""
+        return msgspec.json.decode(self.content, type=type)
+
+
+class UpgradeRefused(Exception):
+    """The application did not upgrade: `response` is what it answered."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__(f"{response.status} {response.message}: {response.text}")
+        self.response = response
+
+
+class StreamedResponse:
+    """A response whose body is still coming: iterate over it for its pieces, as sent."""
+
+    status: int
+    message: str
+    headers: Headers
+    cookies: dict[str, str]
+
+    def __init__(self, exchange: MemoryExchange, head: Head, cookies: dict[str, str]) -> None:
+        self._exchange = exchange
+        self.status = head.status
+        self.message = head.reason
+        self.headers = head.headers
+        self.cookies = cookies
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self._exchange.next_piece()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
+
+    async def read(self) -> Response:
+        """Return the whole response, with what is left of its body."""
+        content = b"".join([piece async for piece in self])
+        return Response(self.status, self.message, self.headers, content, self.cookies)
+
+
+class Socket(WebSocket):
+    """The client's end of a WebSocket: a `WebSocket`, and the `headers` of the 101."""
+
+    headers: Headers
+
+    def __init__(self, socket: MemorySocket, headers: Headers) -> None:
+        super().__init__(socket)
+        self._end = socket
+        self.headers = headers
+
+    def hang_up(self) -> None:
+        """Vanish without a Close frame, as a client that lost its network: code 1006."""
+        self._end.lose()
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAddress:
+    """Where a request goes: `authority` is the Host field, `target` path and query."""
+
+    secure: bool
+    authority: str
+    target: str
+
+    @property
+    def host(self) -> str:
+        """The host in lower case, without its port."""
+        host, separator, port = self.authority.lower().rpartition(":")
+        return host if separator and port.isdigit() else self.authority.lower()
+
+    @property
+    def port(self) -> int:
+        """The port, 80 or 443 where none is named."""
+        port = self.authority.rpartition(":")[2]
+        return int(port) if port.isdigit() else 443 if self.secure else 80
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+
+class Client:
+    """A client of `app` that needs no server: `async with Client(app) as client`.
+
+    Entering starts the application's lifespan, leaving ends it. Cookies are kept in `cookies`,
+    redirects are not followed. `headers` go along with each request. An absolute URL chooses
+    host and scheme; else those of `base_url` are used. With `raise_errors=False` errors are
+    answered as any client would see them.
+    """
+
+    cookies: CookieJar
+
+    def __init__(
+        self,
+        app: Handler,
+        *,
+        raise_errors: bool = True,
+        base_url: str = "http://testserver",
+        client: Address | None = ("127.0.0.1", 50000),
+        headers: RequestHeaders | None = None,
+    ) -> None:
+        self._app = app
+        self._raise_errors = raise_errors
+        self._base = _split_url(base_url, None)
+        self._address = client
+        self._headers = dict(headers or {})
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.cookies = CookieJar()
+
+    async def __aenter__(self) -> Self:
+        await self._app.startup()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._app.shutdown()
+
+    async def get(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a GET."""
+        return await self.request("GET", url, **options)
+
+    async def post(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a POST."""
+        return await self.request("POST", url, **options)
+
+    async def put(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a PUT."""
+        return await self.request("PUT", url, **options)
+
+    async def patch(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a PATCH."""
+        return await self.request("PATCH", url, **options)
+
+    async def delete(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a DELETE."""
+        return await self.request("DELETE", url, **options)
+
+    async def head(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a HEAD."""
+        return await self.request("HEAD", url, **options)
+
+    async def options(self, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send an OPTIONS."""
+        return await self.request("OPTIONS", url, **options)
+
+    async def request(self, method: str, url: str, **options: Unpack[RequestOptions]) -> Response:
+        """Send a request and return the whole response; ResponseCut if there is none."""
+        async with self.stream(method, url, **options) as response:
+            return await response.read()
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, **options: Unpack[RequestOptions]
+    ) -> AsyncGenerator[StreamedResponse]:
+        """Send a request and give its response as soon as the head is there.
+
+        Leaving the block hangs up if there is more, and waits for the application's end.
+        """
+        address = _split_url(url, self._base)
+        headers, body = _render_body(method, options)
+        exchange = self._exchange(method, address, headers, body, options)
+        async with self._served(exchange):
+            head = await exchange.wait_head()
+            yield StreamedResponse(exchange, head, self._keep_cookies(address, head))
+
+    @asynccontextmanager
+    async def websocket(
+        self,
+        url: str,
+        *,
+        headers: RequestHeaders | None = None,
+        subprotocols: Iterable[str] = (),
+        query: Query = (),
+        cookies: Mapping[str, str] | None = None,
+        max_queue: int = 16,
+    ) -> AsyncGenerator[Socket]:
+        """Open a WebSocket; UpgradeRefused if the application answers otherwise.
+
+        `max_queue` messages wait for `receive`; then the application has to. Leaving the block
+        closes with 1000 and waits for the application's end.
+        """
+        address = _split_url(url, self._base)
+        handshake = Headers(HANDSHAKE)
+        if offered := ", ".join(subprotocols):
+            handshake["Sec-WebSocket-Protocol"] = offered
+        options = RequestOptions(headers=headers or {}, query=query, cookies=cookies or {})
+        limits = SocketOptions(max_message_size=None, max_queue=max_queue)
+        exchange = self._exchange("GET", address, handshake, None, options, limits)
+        async with self._served(exchange):
+            head = await exchange.wait_head()
+            kept = self._keep_cookies(address, head)
+            if exchange.client_socket is not None:
+                yield Socket(exchange.client_socket, head.headers)
+                await exchange.client_socket.close()
+                return
+            refusal = await StreamedResponse(exchange, head, kept).read()
+        raise UpgradeRefused(refusal)
+
+    def _exchange(
+        self,
+        method: str,
+        address: RequestAddress,
+        headers: Headers,
+        body: AsyncIterable[bytes] | None,
+        options: RequestOptions,
+        limits: SocketOptions | None = None,
+    ) -> MemoryExchange:
+        headers.put("Host", address.authority)
+        cookies = self.cookies.matching(address.host, address.path, secure=address.secure)
+        cookies |= options.get("cookies") or {}
+        if cookies:
+            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        for name, value in (self._headers | dict(options.get("headers") or {})).items():
+            if value is None:
+                headers.remove(name)
+            else:
+                headers[name] = value
+        return MemoryExchange(
+            method,
+            _with_query(address.target, options.get("query") or ()),
+            headers,
+            body,
+            secure=address.secure,
+            client=self._address,
+            server=(address.host, address.port),
+            client_options=limits,
+        )
+
+    @asynccontextmanager
+    async def _served(self, exchange: MemoryExchange) -> AsyncGenerator[None]:
+        task = asyncio.create_task(exchange.serve(self._app))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        try:
+            yield
+        except asyncio.CancelledError:
+            exchange.hang_up()  # and no waiting: the application may never end
+            raise
+        except (ResponseCut, WebSocketClosed):
+            await self._finish(exchange, task)
+            raise
+        except BaseException:
+            exchange.hang_up()
+            await asyncio.wait([task])
+            raise
+        else:
+            await self._finish(exchange, task)
+
+    async def _finish(self, exchange: MemoryExchange, task: asyncio.Task[None]) -> None:
+        exchange.hang_up()
+        await asyncio.wait([task])
+        if task.cancelled():
+            raise ContractViolation("handle() was cancelled or raised CancelledError")
+        task.result()
+        if exchange.violation:
+            raise exchange.violation
+        if exchange.upload_error:
+            raise exchange.upload_error
+        if self._raise_errors and exchange.failure and not _is_answer(exchange.failure):
+            raise exchange.failure
+
+    def _keep_cookies(self, address: RequestAddress, head: Head) -> dict[str, str]:
+        kept: dict[str, str] = {}
+        for line in head.headers.get_all("Set-Cookie"):
+            cookie = parse_set_cookie(line, host=address.host, path=address.path)
+            if cookie is None:
+                continue
+            self.cookies.store(cookie)
+            if not cookie.is_expired:
+                kept[cookie.name] = cookie.value
+        return kept
+
+
+def _split_url(url: str, base: RequestAddress | None) -> RequestAddress:
+    """Return where `url` leads to from `base`; its target keeps all that can be sent as it is."""
+    url = quote(url.partition("#")[0], safe=PRINTABLE)
+    if base is not None and (url.startswith("/") or url == "*"):
+        return replace(base, target=url)
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in {"http", "https", "ws", "wss"}:
+        raise ValueError(f"a URL starts with / or http://, https://, ws:// or wss://, got {url!r}")
+    authority = re.split("[/?]", rest, maxsplit=1)[0]
+    target = rest[len(authority) :]
+    if not target.startswith("/"):
+        target = f"/{target}"
+    return RequestAddress(scheme in {"https", "wss"}, authority, target)
+
+
+def _with_query(target: str, query: Query) -> str:
+    rendered = _urlencode(query)
+    if not rendered:
+        return target
+    return f"{target}{'&' if '?' in target else '?'}{rendered}"
+
+
+def _urlencode(pairs: Query) -> str:
+    named = pairs if isinstance(pairs, Sequence) else list(pairs.items())
+    return urlencode(named, doseq=True)
+
+
+def _render_body(
+    method: str, options: RequestOptions
+) -> tuple[Headers, AsyncIterable[bytes] | None]:
+    """Return the body of a request and the headers that tell of it."""
+    if len(options.keys() & {"json", "form", "content"}) > 1:
+        raise TypeError("a request has one body: json, form or content")
+    headers = Headers()
+    content = options.get("content", b"")
+    if "json" in options:
+        headers["Content-Type"] = "application/json"
+        content = msgspec.json.encode(options["json"])
+    elif "form" in options:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        content = _urlencode(options["form"])
+    if isinstance(content, str):
+        content = content.encode()
+    if isinstance(content, bytes):
+        if content or method in {"POST", "PUT", "PATCH"}:
+            headers["Content-Length"] = len(content)
+        return headers, _in_pieces(content) if content else None
+    headers["Transfer-Encoding"] = "chunked"
+    return headers, content
+
+
+async def _in_pieces(content: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), PIECE):
+        yield content[start : start + PIECE]
+
+
+def _is_answer(error: BaseException) -> bool:
+    """Say whether `error` tells the client what it did wrong, rather than us."""
+    expose = getattr(error, "expose", None)
+    status = getattr(error, "status", None)
+    return expose is True or (type(status) is int and 400 <= status < 500)
+
+
+def _charset(headers: Headers) -> str:
+    """Return the charset of Content-Type, UTF-8 if Python knows no such one."""
+    message = Message()
+    message["Content-Type"] = headers.get("Content-Type", "")
+    charset = message.get_content_charset("utf-8")
+    try:
+        return codecs.lookup(charset).name
+    except LookupError:
+        return "utf-8"
