@@ -5,6 +5,7 @@ thin view behind `ctx.request`: the same names, over the context's own state, an
 mean something else on ctx (`type`, `length`, `charset`) or belong to the body.
 """
 
+import builtins
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -473,8 +474,8 @@ class Request(RequestSide):
     @overload
     async def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
     @overload
-    async def json(self, type: type[Value]) -> Value: ...
-    async def json(self, type: type | None = None) -> object:
+    async def json(self, type: builtins.type[Value]) -> Value: ...
+    async def json(self, type: builtins.type | None = None) -> object:
         """Return the whole body as JSON, as `type` if a msgspec type is given; else 400."""
         return await self._body.json(self._limit(None), self.charset, type)
 

@@ -1,0 +1,54 @@
+# Needs Python 3.11 or later and make; everything else goes into .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check format docs bench clean
+
+run: .venv/run  ## Start the main example on http://127.0.0.1:3000
+	$(BIN)/python examples/main.py
+
+test: check .venv/node  ## Every check and test
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage report
+
+check: .venv/dev  ## Format, lint, types, layers, spelling
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+	$(BIN)/basedpyright --verifytypes ohia --ignoreexternal
+	$(BIN)/lint-imports
+	$(BIN)/codespell
+
+format: .venv/dev  ## Rewrite the code in the project's form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: .venv/dev  ## Build the docs site into site/
+	$(BIN)/zensical build --strict
+
+bench: .venv/dev  ## Time parts of a request
+	$(BIN)/python benchmarks/micro.py
+
+clean:  ## Remove what the targets made
+	rm -rf .venv site dist tests/differential/node_modules
+
+.venv/pip:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ohia needs Python 3.11 or later")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+.venv/run: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+.venv/dev: .venv/pip pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
+	touch $@ .venv/run
+
+# Koa itself, for the differential tests; without npm they are skipped.
+.venv/node: .venv/pip tests/differential/package.json
+	if command -v npm; then cd tests/differential && \
+		npm install --no-package-lock --no-audit --no-fund --loglevel=error; fi
+	touch $@
