@@ -1,5 +1,8 @@
 """Ohia: settings, the list of middleware, and the life of a request."""
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 import asyncio
 import contextlib
 import inspect
@@ -7,12 +10,13 @@ import os
 import sys
 import traceback
 import warnings
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
-from ohia import compose as composing
 from ohia.adapters import asgi
+from ohia.compose import check_middleware, middleware_name
+from ohia.compose import compose as compose_middleware
 from ohia.context import Context
 from ohia.debug import debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
@@ -34,7 +38,8 @@ __all__ = ["Ohia"]
 
 Middleware = TypeVar("Middleware", bound=Callable[..., Any])
 LifespanT = TypeVar("LifespanT", bound=LifespanFunction)
-Compose = Callable[..., Callable[..., Awaitable[Any]]]
+Chain = Callable[..., Awaitable[Any]]
+Compose = Callable[..., Chain]
 
 log = debug("ohia:application")
 
@@ -64,7 +69,7 @@ class Ohia(Emitter, Generic[S]):
         json_default: JsonDefault | None = None,
         max_body: int | None = 1024 * 1024,
         output_errors: bool | None = None,
-        compose: Compose = composing.compose,
+        compose: Compose = compose_middleware,
     ) -> None:
         super().__init__()
         self.name = name
@@ -88,7 +93,7 @@ class Ohia(Emitter, Generic[S]):
         self._lifespan = Lifespan(self)
         self._warned_of_lifespan = False
         self._composed_of: list[Callable[..., Any]] | None = None
-        self._composed: Callable[..., Awaitable[Any]] | None = None
+        self._composed: Chain | None = None
         self._current: ContextVar[Context[S] | None] = ContextVar("ohia_context", default=None)
 
     @property
@@ -99,9 +104,7 @@ class Ohia(Emitter, Generic[S]):
     @keys.setter
     def keys(self, keys: Sequence[str | bytes] | Keys | None) -> None:
         self._keys = keys
-        self._keygrip = (
-            keys if keys is None or isinstance(keys, Keys) else Keygrip(_checked_keys(keys))
-        )
+        self._keygrip = _keygrip(keys)
 
     @property
     def keygrip(self) -> Keys | None:
@@ -116,9 +119,9 @@ class Ohia(Emitter, Generic[S]):
         if not middleware:
             raise TypeError("use() takes at least one middleware")
         for each in middleware:
-            composing.check_middleware(each)
+            check_middleware(each)
         for each in middleware:
-            log("use %s", composing.middleware_name(each))
+            log("use %s", middleware_name(each))
             self.middleware.append(each)
         return middleware[0]
 
@@ -164,7 +167,7 @@ class Ohia(Emitter, Generic[S]):
         return function
 
     @contextlib.asynccontextmanager
-    async def lifespan_context(self) -> AsyncIterator[None]:
+    async def lifespan_context(self) -> AsyncGenerator[None]:
         """Enter the lifespan by hand, in a host that forwards none."""
         await self.startup()
         try:
@@ -199,7 +202,7 @@ class Ohia(Emitter, Generic[S]):
                 await respond(ctx)
             else:
                 await self._finish_long(ctx)
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001 - whatever the chain raises is answered
             error = raised
             await self._fail(ctx, raised)
         finally:
@@ -208,15 +211,14 @@ class Ohia(Emitter, Generic[S]):
             self._current.reset(current)
             exchange.close()
 
-    def _chain(self) -> Callable[..., Awaitable[Any]]:
+    def _chain(self) -> Chain:
         """Return the composed middleware, composed anew if the list has changed."""
         if self._composed is None or self._composed_of != self.middleware:
             self._composed_of = self.middleware.copy()
-            if self.compose is composing.compose:
-                checked = self.env != "production"
-                self._composed = composing.compose(self._composed_of, checked=checked)
-            else:
-                self._composed = self.compose(self._composed_of)
+            options = {"checked": self.env != "production"}
+            self._composed = self.compose(
+                self._composed_of, **(options if self.compose is compose_middleware else {})
+            )
         return self._composed
 
     async def _finish_long(self, ctx: Context[S]) -> None:
@@ -259,7 +261,7 @@ class Ohia(Emitter, Generic[S]):
             await respond_with_error(ctx, error)
         except ClientDisconnect:
             ctx._exchange.abort()
-        except Exception as second:  # a hook of before_send failed, say
+        except Exception as second:  # noqa: BLE001 - a hook of before_send failed, say
             self.report(second, ctx)
             if ctx._response_headers.sent:
                 ctx._exchange.abort()
@@ -272,7 +274,7 @@ class Ohia(Emitter, Generic[S]):
         if not self.emit("error", error, ctx):
             self.on_error(error, ctx)
 
-    def on_error(self, error: BaseException, ctx: Context[S] | None = None) -> None:
+    def on_error(self, error: BaseException, ctx: Context[S] | None = None) -> None:  # noqa: ARG002 - for overriding
         """Print `error` to stderr; but no 404, no exposed error, nothing if so set."""
         output = self.env != "test" if self.output_errors is None else self.output_errors
         if not output or _is_ordinary(error):
@@ -320,17 +322,21 @@ class Ohia(Emitter, Generic[S]):
         return f"<Ohia {self.name or ''}{' ' if self.name else ''}{self.env}>"
 
 
-def _checked_keys(keys: Sequence[str | bytes]) -> list[str | bytes]:
+def _keygrip(keys: Sequence[str | bytes] | Keys | None) -> Keys | None:
     if isinstance(keys, str | bytes):
         raise TypeError("keys is a list of secrets, not one alone: [secret]")
-    return list(keys)
+    if isinstance(keys, Sequence):
+        return Keygrip(keys)
+    if keys is not None and not (hasattr(keys, "sign") and hasattr(keys, "index")):
+        raise TypeError(f"keys is a list, or has sign() and index(), got {type(keys).__name__}")
+    return keys
 
 
 def _is_cancelled_by_server(error: BaseException) -> bool:
     """Tell a cancelled task from a CancelledError that middleware raised by itself."""
     if isinstance(error, GeneratorExit):
         # The task itself is being thrown away when no loop runs it any more.
-        return asyncio._get_running_loop() is None  # type: ignore[attr-defined]
+        return asyncio._get_running_loop() is None
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 

@@ -192,7 +192,7 @@ class _Parallel:
             _cancel(tasks)
             raise
         finally:
-        	...
+            ...
 
     async def attempt(self, index: int) -> None:
         """Fill one place. No error leaves here: SystemExit in a task would stop the loop."""

@@ -5,8 +5,11 @@ requests never touch come to life on first use. Each application has a subclass 
 without slots, so that what is set on `app.context` appears on every ctx of that application.
 """
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, NoReturn, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Unpack, cast, overload
 
 from ohia.cookies import Cookies
 from ohia.errors import http_error
@@ -60,8 +63,12 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
     if TYPE_CHECKING:
         _on_finished: list[Hook] | None
+        _cookies: Cookies | None
+        _request_view: Request | None
+        _response_view: Response | None
+        _state: Any  # an S to checkers, a State in truth
 
-    def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:
+    def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:  # noqa: PLR0915 - a slot a line
         self.app = app
         self.method = exchange.method
         self.respond = True
@@ -115,7 +122,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         """A namespace for middleware, filled with what the lifespan yielded."""
         if self._state is None:
             self._state = State(self.app.lifespan_state)
-        return self._state  # type: ignore[no-any-return] # pyright: ignore[reportUnknownVariableType,reportUnknownMemberType] - S is for checkers only
+        return cast("S", self._state)
 
     @property
     def cookies(self) -> Cookies:
@@ -148,7 +155,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         self,
         status: int | BaseException = 500,
         message: str | None = None,
-        **props: Any,  # noqa: ANN401 - whatever the thrower wants to tell
+        **props: Any,
     ) -> NoReturn:
         """Raise the HTTPError of `status`, with `props` as its attributes; or a given error.
 

@@ -1,10 +1,11 @@
 """Every error that ohia raises, as one tree.
 
     Exception
-    ├── HTTPError                an answer: status, message, headers
-    │   ├── BadRequest           400
-    │   ├── …                    one class for each 4xx and 5xx
-    │   └── NetworkAuthenticationRequired   511
+    ├── HTTPError                        an answer: status, message, headers
+    │   └── NamedHTTPError               its status by its class: (message)
+    │       ├── BadRequest               400
+    │       ├── …                        one class for each 4xx and 5xx
+    │       └── NetworkAuthenticationRequired   511
     ├── ConnectionError
     │   ├── ClientDisconnect     the client went while it was being answered
     │   └── WebSocketClosed      the socket is closed, with code and reason
@@ -20,20 +21,17 @@ from typing import Any, ClassVar
 from ohia.http.status import PHRASES
 
 __all__ = [
-    "ClientDisconnect",
-    "HTTPError",
-    "NextCalledTwice",
-    "WebSocketClosed",
-    "http_error",
     "BadGateway",
     "BadRequest",
     "BandwidthLimitExceeded",
+    "ClientDisconnect",
     "Conflict",
     "ExpectationFailed",
     "FailedDependency",
     "Forbidden",
     "GatewayTimeout",
     "Gone",
+    "HTTPError",
     "HTTPVersionNotSupported",
     "ImATeapot",
     "InsufficientStorage",
@@ -43,7 +41,9 @@ __all__ = [
     "LoopDetected",
     "MethodNotAllowed",
     "MisdirectedRequest",
+    "NamedHTTPError",
     "NetworkAuthenticationRequired",
+    "NextCalledTwice",
     "NotAcceptable",
     "NotExtended",
     "NotFound",
@@ -66,6 +66,8 @@ __all__ = [
     "UnsupportedMediaType",
     "UpgradeRequired",
     "VariantAlsoNegotiates",
+    "WebSocketClosed",
+    "http_error",
 ]
 
 
@@ -105,14 +107,13 @@ class HTTPError(Exception):
 
     def __init__(
         self,
-        status: int | None = None,
+        status: int = 500,
         message: str | None = None,
         *,
         expose: bool | None = None,
         headers: Mapping[str, str] | None = None,
         **props: Any,  # noqa: ANN401 - whatever the thrower wants to tell
     ) -> None:
-        status = self.default_status if status is None else status
         if type(status) is not int or not 400 <= status <= 599:
             raise ValueError(f"an HTTP error has a status of 400 to 599, got {status!r}")
         self.status = status
@@ -127,253 +128,267 @@ class HTTPError(Exception):
         return f"{type(self).__name__}({self.status}, {self.message!r})"
 
 
-class BadRequest(HTTPError):
+class NamedHTTPError(HTTPError):
+    """Base of the errors that have their status in their name: the message comes first."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        expose: bool | None = None,
+        headers: Mapping[str, str] | None = None,
+        **props: Any,  # noqa: ANN401 - whatever the thrower wants to tell
+    ) -> None:
+        super().__init__(self.default_status, message, expose=expose, headers=headers, **props)
+
+
+class BadRequest(NamedHTTPError):
     """400 Bad Request."""
 
     default_status = 400
 
 
-class Unauthorized(HTTPError):
+class Unauthorized(NamedHTTPError):
     """401 Unauthorized."""
 
     default_status = 401
 
 
-class PaymentRequired(HTTPError):
+class PaymentRequired(NamedHTTPError):
     """402 Payment Required."""
 
     default_status = 402
 
 
-class Forbidden(HTTPError):
+class Forbidden(NamedHTTPError):
     """403 Forbidden."""
 
     default_status = 403
 
 
-class NotFound(HTTPError):
+class NotFound(NamedHTTPError):
     """404 Not Found."""
 
     default_status = 404
 
 
-class MethodNotAllowed(HTTPError):
+class MethodNotAllowed(NamedHTTPError):
     """405 Method Not Allowed."""
 
     default_status = 405
 
 
-class NotAcceptable(HTTPError):
+class NotAcceptable(NamedHTTPError):
     """406 Not Acceptable."""
 
     default_status = 406
 
 
-class ProxyAuthenticationRequired(HTTPError):
+class ProxyAuthenticationRequired(NamedHTTPError):
     """407 Proxy Authentication Required."""
 
     default_status = 407
 
 
-class RequestTimeout(HTTPError):
+class RequestTimeout(NamedHTTPError):
     """408 Request Timeout."""
 
     default_status = 408
 
 
-class Conflict(HTTPError):
+class Conflict(NamedHTTPError):
     """409 Conflict."""
 
     default_status = 409
 
 
-class Gone(HTTPError):
+class Gone(NamedHTTPError):
     """410 Gone."""
 
     default_status = 410
 
 
-class LengthRequired(HTTPError):
+class LengthRequired(NamedHTTPError):
     """411 Length Required."""
 
     default_status = 411
 
 
-class PreconditionFailed(HTTPError):
+class PreconditionFailed(NamedHTTPError):
     """412 Precondition Failed."""
 
     default_status = 412
 
 
-class PayloadTooLarge(HTTPError):
+class PayloadTooLarge(NamedHTTPError):
     """413 Payload Too Large."""
 
     default_status = 413
 
 
-class URITooLong(HTTPError):
+class URITooLong(NamedHTTPError):
     """414 URI Too Long."""
 
     default_status = 414
 
 
-class UnsupportedMediaType(HTTPError):
+class UnsupportedMediaType(NamedHTTPError):
     """415 Unsupported Media Type."""
 
     default_status = 415
 
 
-class RangeNotSatisfiable(HTTPError):
+class RangeNotSatisfiable(NamedHTTPError):
     """416 Range Not Satisfiable."""
 
     default_status = 416
 
 
-class ExpectationFailed(HTTPError):
+class ExpectationFailed(NamedHTTPError):
     """417 Expectation Failed."""
 
     default_status = 417
 
 
-class ImATeapot(HTTPError):
+class ImATeapot(NamedHTTPError):
     """418 I'm a Teapot."""
 
     default_status = 418
 
 
-class MisdirectedRequest(HTTPError):
+class MisdirectedRequest(NamedHTTPError):
     """421 Misdirected Request."""
 
     default_status = 421
 
 
-class UnprocessableEntity(HTTPError):
+class UnprocessableEntity(NamedHTTPError):
     """422 Unprocessable Entity."""
 
     default_status = 422
 
 
-class Locked(HTTPError):
+class Locked(NamedHTTPError):
     """423 Locked."""
 
     default_status = 423
 
 
-class FailedDependency(HTTPError):
+class FailedDependency(NamedHTTPError):
     """424 Failed Dependency."""
 
     default_status = 424
 
 
-class TooEarly(HTTPError):
+class TooEarly(NamedHTTPError):
     """425 Too Early."""
 
     default_status = 425
 
 
-class UpgradeRequired(HTTPError):
+class UpgradeRequired(NamedHTTPError):
     """426 Upgrade Required."""
 
     default_status = 426
 
 
-class PreconditionRequired(HTTPError):
+class PreconditionRequired(NamedHTTPError):
     """428 Precondition Required."""
 
     default_status = 428
 
 
-class TooManyRequests(HTTPError):
+class TooManyRequests(NamedHTTPError):
     """429 Too Many Requests."""
 
     default_status = 429
 
 
-class RequestHeaderFieldsTooLarge(HTTPError):
+class RequestHeaderFieldsTooLarge(NamedHTTPError):
     """431 Request Header Fields Too Large."""
 
     default_status = 431
 
 
-class UnavailableForLegalReasons(HTTPError):
+class UnavailableForLegalReasons(NamedHTTPError):
     """451 Unavailable For Legal Reasons."""
 
     default_status = 451
 
 
-class InternalServerError(HTTPError):
+class InternalServerError(NamedHTTPError):
     """500 Internal Server Error."""
 
     default_status = 500
 
 
-class NotImplemented(HTTPError):
+class NotImplemented(NamedHTTPError):  # noqa: A001 - its phrase
     """501 Not Implemented."""
 
     default_status = 501
 
 
-class BadGateway(HTTPError):
+class BadGateway(NamedHTTPError):
     """502 Bad Gateway."""
 
     default_status = 502
 
 
-class ServiceUnavailable(HTTPError):
+class ServiceUnavailable(NamedHTTPError):
     """503 Service Unavailable."""
 
     default_status = 503
 
 
-class GatewayTimeout(HTTPError):
+class GatewayTimeout(NamedHTTPError):
     """504 Gateway Timeout."""
 
     default_status = 504
 
 
-class HTTPVersionNotSupported(HTTPError):
+class HTTPVersionNotSupported(NamedHTTPError):
     """505 HTTP Version Not Supported."""
 
     default_status = 505
 
 
-class VariantAlsoNegotiates(HTTPError):
+class VariantAlsoNegotiates(NamedHTTPError):
     """506 Variant Also Negotiates."""
 
     default_status = 506
 
 
-class InsufficientStorage(HTTPError):
+class InsufficientStorage(NamedHTTPError):
     """507 Insufficient Storage."""
 
     default_status = 507
 
 
-class LoopDetected(HTTPError):
+class LoopDetected(NamedHTTPError):
     """508 Loop Detected."""
 
     default_status = 508
 
 
-class BandwidthLimitExceeded(HTTPError):
+class BandwidthLimitExceeded(NamedHTTPError):
     """509 Bandwidth Limit Exceeded."""
 
     default_status = 509
 
 
-class NotExtended(HTTPError):
+class NotExtended(NamedHTTPError):
     """510 Not Extended."""
 
     default_status = 510
 
 
-class NetworkAuthenticationRequired(HTTPError):
+class NetworkAuthenticationRequired(NamedHTTPError):
     """511 Network Authentication Required."""
 
     default_status = 511
 
 
-_BY_STATUS = {each.default_status: each for each in HTTPError.__subclasses__()}
+_BY_STATUS = {each.default_status: each for each in NamedHTTPError.__subclasses__()}
 
 
 def http_error(
@@ -386,4 +401,5 @@ def http_error(
     >>> http_error(404)
     NotFound(404, 'Not Found')
     """
-    return _BY_STATUS.get(status, HTTPError)(status, message, **props)
+    named = _BY_STATUS.get(status) if type(status) is int else None
+    return HTTPError(status, message, **props) if named is None else named(message, **props)

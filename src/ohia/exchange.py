@@ -194,8 +194,11 @@ class Exchange(Protocol):
 
     @property
     def is_websocket(self) -> bool:
-        """Whether the request asks to become a WebSocket: by its tokens of Connection and
-        Upgrade, or by its kind of ASGI scope. Its key and version may still be wrong."""
+        """Whether the request asks to become a WebSocket.
+
+        By its tokens of Connection and Upgrade, or by its kind of ASGI scope; its key and
+        version may still be wrong.
+        """
         ...
 
     @property
@@ -209,8 +212,10 @@ class Exchange(Protocol):
         ...
 
     def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's transports
-        """What is known of the connection, by asyncio's names: `ssl_object`, `peercert`,
-        `socket`, `sockname`, `peername`. None where there is nothing to know."""
+        """Return what is known of the connection, by asyncio's names, or None.
+
+        `ssl_object`, `peercert`, `socket`, `sockname`, `peername`.
+        """
         ...
 
     async def read(self) -> bytes:
@@ -257,7 +262,7 @@ class Exchange(Protocol):
         ...
 
     def close(self) -> None:
-        """The application is done: cut what is unfinished, go on to the next request.
+        """Hear that the application is done: cut what is unfinished, take the next request.
 
         Facts stay readable afterwards; whatever would send raises RuntimeError.
         """

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["Lifespan", "LifespanFunction"]
 
@@ -25,6 +25,7 @@ class Lifespan:
         self._app = app
         self._users = 0
         self._task: asyncio.Task[None] | None = None
+        self._entered: asyncio.Future[None] | None = None
         self._stop: asyncio.Event | None = None
 
     @property
@@ -45,25 +46,25 @@ class Lifespan:
     async def startup(self) -> None:
         """Enter, unless that has been done. What fails to start is raised here, the rest left."""
         self._users += 1
-        if self._users > 1:
-            return
-        loop = asyncio.get_running_loop()
-        entered: asyncio.Future[None] = loop.create_future()
-        self._stop = asyncio.Event()
-        self._task = loop.create_task(self._run(entered, self._stop))
+        if self._entered is None:
+            loop = asyncio.get_running_loop()
+            self._entered = loop.create_future()
+            self._stop = asyncio.Event()
+            self._task = loop.create_task(self._run(self._entered, self._stop))
         try:
-            await entered
+            await asyncio.shield(self._entered)
         except BaseException:
-            self._users -= 1
+            await self.shutdown()
             raise
 
     async def shutdown(self) -> None:
         """Leave, if this was the last one that entered. What fails is raised."""
         self._users -= 1
-        if self._users == 0 and self._task is not None and self._stop is not None:
-            self._stop.set()
-            task, self._task = self._task, None
-            await task
+        if self._users > 0 or self._task is None or self._stop is None:
+            return
+        self._stop.set()
+        task, self._task, self._entered = self._task, None, None
+        await task
 
     async def _run(self, entered: asyncio.Future[None], stop: asyncio.Event) -> None:
         try:
@@ -71,7 +72,7 @@ class Lifespan:
                 for function in self.functions:
                     yielded = await stack.enter_async_context(_manager(function, self._app))
                     if isinstance(yielded, Mapping):
-                        self.state.update(yielded)
+                        self.state.update(cast("Mapping[str, Any]", yielded))
                 entered.set_result(None)
                 await stop.wait()
         except BaseException as error:
@@ -85,7 +86,11 @@ class Lifespan:
 def _manager(function: LifespanFunction, app: object) -> AbstractAsyncContextManager[Any]:
     made = function(app)
     if isinstance(made, AsyncGenerator):
-        return asynccontextmanager(lambda: made)()
+
+        def generator() -> AsyncGenerator[Any]:
+            return cast("AsyncGenerator[Any]", made)
+
+        return asynccontextmanager(generator)()
     if isinstance(made, AbstractAsyncContextManager):
         return made
     raise TypeError(

@@ -5,12 +5,15 @@ thin view behind `ctx.request`: the same names, over the context's own state, an
 mean something else on ctx (`type`, `length`, `charset`) or belong to the body.
 """
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 import builtins
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from ohia.exchange import Address, Exchange
 from ohia.http import accept, forwarded, media_type
@@ -65,7 +68,9 @@ class Accept:
     @overload
     def types(self) -> list[str]: ...
     @overload
-    def types(self, *offers: str | Sequence[str]) -> str | Literal[False]: ...
+    def types(
+        self, first: str | Sequence[str], /, *offers: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def types(self, *offers: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Negotiate a media type; offers may be extensions (`json`)."""
         field = self._headers.get("accept")
@@ -76,7 +81,9 @@ class Accept:
     @overload
     def encodings(self) -> list[str]: ...
     @overload
-    def encodings(self, *offers: str | Sequence[str]) -> str | Literal[False]: ...
+    def encodings(
+        self, first: str | Sequence[str], /, *offers: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def encodings(self, *offers: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Negotiate a content coding; `identity` is accepted unless it is excluded."""
         field = self._headers.get("accept-encoding")
@@ -87,7 +94,9 @@ class Accept:
     @overload
     def charsets(self) -> list[str]: ...
     @overload
-    def charsets(self, *offers: str | Sequence[str]) -> str | Literal[False]: ...
+    def charsets(
+        self, first: str | Sequence[str], /, *offers: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def charsets(self, *offers: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Negotiate a charset."""
         field = self._headers.get("accept-charset")
@@ -98,7 +107,9 @@ class Accept:
     @overload
     def languages(self) -> list[str]: ...
     @overload
-    def languages(self, *offers: str | Sequence[str]) -> str | Literal[False]: ...
+    def languages(
+        self, first: str | Sequence[str], /, *offers: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def languages(self, *offers: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Negotiate a language; `en` and `en-US` match each other."""
         field = self._headers.get("accept-language")
@@ -110,7 +121,8 @@ class Accept:
 class RequestSide:
     """The names of a request that ctx shares. State lives in the context's slots."""
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # a checker would miss the slots, which are the context's
+        __slots__ = ()
 
     if TYPE_CHECKING:
         app: Ohia[Any]
@@ -125,6 +137,7 @@ class RequestSide:
         _parsed_query: tuple[str, Query] | None
         _parsed_url: URL | None
         _accept: Accept | None
+        _request_body: RequestBody | None
 
     @property
     def req(self) -> Exchange:
@@ -361,7 +374,9 @@ class RequestSide:
     @overload
     def accepts(self) -> list[str]: ...
     @overload
-    def accepts(self, *types: str | Sequence[str]) -> str | Literal[False]: ...
+    def accepts(
+        self, first: str | Sequence[str], /, *types: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def accepts(self, *types: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Return the best of `types` as given, or False; without types those accepted."""
         return self.accept.types(*types)
@@ -369,7 +384,9 @@ class RequestSide:
     @overload
     def accepts_encodings(self) -> list[str]: ...
     @overload
-    def accepts_encodings(self, *encodings: str | Sequence[str]) -> str | Literal[False]: ...
+    def accepts_encodings(
+        self, first: str | Sequence[str], /, *encodings: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def accepts_encodings(
         self, *encodings: str | Sequence[str]
     ) -> list[str] | str | Literal[False]:
@@ -379,7 +396,9 @@ class RequestSide:
     @overload
     def accepts_charsets(self) -> list[str]: ...
     @overload
-    def accepts_charsets(self, *charsets: str | Sequence[str]) -> str | Literal[False]: ...
+    def accepts_charsets(
+        self, first: str | Sequence[str], /, *charsets: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def accepts_charsets(self, *charsets: str | Sequence[str]) -> list[str] | str | Literal[False]:
         """Return the best of `charsets`, or False; without any those accepted."""
         return self.accept.charsets(*charsets)
@@ -387,7 +406,9 @@ class RequestSide:
     @overload
     def accepts_languages(self) -> list[str]: ...
     @overload
-    def accepts_languages(self, *languages: str | Sequence[str]) -> str | Literal[False]: ...
+    def accepts_languages(
+        self, first: str | Sequence[str], /, *languages: str | Sequence[str]
+    ) -> str | Literal[False]: ...
     def accepts_languages(
         self, *languages: str | Sequence[str]
     ) -> list[str] | str | Literal[False]:
@@ -419,7 +440,7 @@ class Request(RequestSide):
     @property
     def ctx(self) -> "Context[Any]":
         """The context. RuntimeError once that is gone."""
-        return context_of(self)
+        return cast("Context[Any]", context_of(self))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
         return read_through(self, name)
@@ -450,10 +471,9 @@ class Request(RequestSide):
 
     @property
     def _body(self) -> RequestBody:
-        ctx = self.ctx
-        if ctx._request_body is None:
-            ctx._request_body = RequestBody(ctx._exchange)
-        return ctx._request_body
+        if self._request_body is None:
+            self._request_body = RequestBody(self._exchange)
+        return self._request_body
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return the body as an async iterator of bytes, without a limit."""

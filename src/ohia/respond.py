@@ -3,6 +3,9 @@
 What a client sees of an error is decided here, in `error_answer`.
 """
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 import asyncio
 import inspect
 import os
@@ -15,7 +18,7 @@ from ohia.exchange import Disconnect, Exchange
 from ohia.http.date import format_date
 from ohia.http.headers import Headers
 from ohia.http.status import EMPTY, PHRASES
-from ohia.response import TEXT, UNSET, ResponseSide, vary_on
+from ohia.response import TEXT, UNSET, ResponseSide, is_path, vary_on
 from ohia.sources import close_source, open_file, pieces_of, single
 
 __all__ = [
@@ -126,7 +129,7 @@ def _whole_body(ctx: ResponseSide) -> bytes | None:
         return _default_body(ctx)
     if ctx._sources is not None and any(each is body for each in ctx._sources):
         return None
-    if isinstance(body, os.PathLike):
+    if is_path(body):
         return None
     payload = ctx._encoded()
     if not headers.sent:
@@ -179,9 +182,9 @@ async def _open(ctx: ResponseSide) -> list[AsyncIterator[bytes]]:
     """Return the stages of a body in pieces; the last is the one to send."""
     body = ctx._body
     headers = ctx._response_headers
-    if isinstance(body, os.PathLike):
+    if is_path(body):
         declared = headers.get("content-length")
-        body = await open_file(cast("os.PathLike[str]", body))
+        body = await open_file(body)
         ctx._hold(body)
         facts = os.fstat(body.fileno())
         if not headers.sent and declared is not None:
@@ -344,7 +347,8 @@ def error_answer(error: BaseException) -> ErrorAnswer:
     if expose is True:
         text = str(getattr(error, "message", None) or error)
     headers: object = getattr(error, "headers", None) if isinstance(expose, bool) else None
-    return ErrorAnswer(status, text, headers if isinstance(headers, Mapping) else {})
+    given = cast("Mapping[str, Any]", headers) if isinstance(headers, Mapping) else {}
+    return ErrorAnswer(status, text, given)
 
 
 async def respond_with_error(ctx: ResponseSide, error: BaseException) -> None:

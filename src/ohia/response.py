@@ -5,17 +5,21 @@ the thin view behind `ctx.response`: the same names over the context's own state
 that mean the request's on ctx (`get`, `is_`, `headers`).
 """
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 import html
 import inspect
 import os
 import re
+import stat
 import types
 import warnings
 import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, cast
 
 from ohia.errors import BadRequest
 from ohia.exchange import Exchange
@@ -35,7 +39,7 @@ if TYPE_CHECKING:
     from ohia.application import Ohia
     from ohia.context import Context
 
-__all__ = ["UNSET", "Filter", "Response", "ResponseSide", "is_stream"]
+__all__ = ["UNSET", "Filter", "Response", "ResponseSide", "is_path", "is_stream"]
 
 Filter = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
 """Takes the pieces of a body and gives others. An empty piece asks for a flush."""
@@ -76,7 +80,8 @@ PLAIN = frozenset({dict, list, tuple, int, float, bool, set, frozenset})
 class ResponseSide:
     """The names of a response that ctx shares. State lives in the context's slots."""
 
-    __slots__ = ()
+    if not TYPE_CHECKING:  # a checker would miss the slots, which are the context's
+        __slots__ = ()
 
     if TYPE_CHECKING:
         app: Ohia[Any]
@@ -153,7 +158,7 @@ class ResponseSide:
         return None if body is UNSET else body
 
     @body.setter
-    def body(self, body: Any) -> None:
+    def body(self, body: Any) -> None:  # noqa: ANN401 - whatever there is
         headers = self._response_headers
         if headers.sent:
             self._set_body_late(body)
@@ -168,7 +173,7 @@ class ResponseSide:
         elif isinstance(body, bytes | bytearray | memoryview):
             payload = bytes(body)
         else:
-            self._set_streamed_or_json(body)
+            self._set_other_body(body)
             return
         self._body = body
         self._payload = payload
@@ -176,6 +181,13 @@ class ResponseSide:
         if "content-type" not in headers:
             headers.put("Content-Type", _guess_type(body))
         headers.put("Content-Length", str(len(payload)))
+
+    @body.deleter
+    def body(self) -> None:
+        if self._response_headers.sent:
+            self._warn_late("body")
+        else:
+            self._clear_body(null=False)
 
     def _set_body_late(self, body: Any) -> None:  # noqa: ANN401 - whatever was assigned
         """Take a body after `flush_headers()`, which sent headers alone; else ignore it."""
@@ -189,15 +201,8 @@ class ResponseSide:
             self._payload = bytes(body)
         elif is_stream(body):
             self._hold(body)
-        elif not isinstance(body, os.PathLike):
+        elif not is_path(body):
             refuse_as_json(body)
-
-    @body.deleter
-    def body(self) -> None:
-        if self._response_headers.sent:
-            self._warn_late("body")
-        else:
-            self._clear_body(null=False)
 
     def _clear_body(self, *, null: bool) -> None:
         self._body = None if null else UNSET
@@ -213,34 +218,43 @@ class ResponseSide:
         for name in ("content-type", "content-length", "transfer-encoding"):
             self._response_headers.remove(name)
 
-    def _set_streamed_or_json(self, body: object) -> None:
-        headers = self._response_headers
-        if isinstance(body, os.PathLike):
-            facts = os.stat(body)  # raises here for what is not there
-            if not os.path.isfile(body):
-                raise IsADirectoryError(f"not a regular file: {os.fspath(body)!r}")
-            self._ok_by_default()
-            if "content-type" not in headers:
-                name = PurePath(os.fsdecode(body)).name
-                headers.put("Content-Type", media_type.content_type(name) or BINARY)
-            headers.put("Content-Length", str(facts.st_size))
-            if "last-modified" not in headers:
-                headers.put("Last-Modified", format_date(facts.st_mtime))
+    def _set_other_body(self, body: object) -> None:
+        if is_path(body):
+            self._set_file(Path(os.fsdecode(body)))
         elif is_stream(body):
-            self._ok_by_default()
-            if body is not self._body and self._body not in (None, UNSET):
-                headers.remove("content-length")
-            if "content-type" not in headers:
-                headers.put("Content-Type", BINARY)
-            self._hold(body)
+            self._set_stream(body)
         else:
-            refuse_as_json(body)
-            self._ok_by_default()
-            headers.remove("content-length")
-            if not NAMES_JSON.search(self.type):
-                headers.put("Content-Type", JSON)
+            self._set_json(body)
         self._body = body
         self._payload = None
+
+    def _set_file(self, path: Path) -> None:
+        facts = path.stat()  # raises here for what is not there
+        if not stat.S_ISREG(facts.st_mode):
+            raise IsADirectoryError(f"not a regular file: {str(path)!r}")
+        self._ok_by_default()
+        headers = self._response_headers
+        if "content-type" not in headers:
+            headers.put("Content-Type", media_type.content_type(path.name) or BINARY)
+        if "last-modified" not in headers:
+            headers.put("Last-Modified", format_date(facts.st_mtime))
+        headers.put("Content-Length", str(facts.st_size))
+
+    def _set_stream(self, body: object) -> None:
+        self._ok_by_default()
+        headers = self._response_headers
+        if body is not self._body and self._body is not None and self._body is not UNSET:
+            headers.remove("content-length")
+        if "content-type" not in headers:
+            headers.put("Content-Type", BINARY)
+        self._hold(body)
+
+    def _set_json(self, body: object) -> None:
+        refuse_as_json(body)
+        self._ok_by_default()
+        self._response_headers.remove("content-length")
+        if not NAMES_JSON.search(self.type):
+            self._response_headers.put("Content-Type", JSON)
 
     def _ok_by_default(self) -> None:
         if not self._has_status:
@@ -290,7 +304,7 @@ class ResponseSide:
         """
         return self._response_headers.get("content-type", "").split(";", 1)[0]
 
-    @type.setter
+    @type.setter  # noqa: A003 - Koa's name
     def type(self, type: str | None) -> None:
         value = media_type.content_type(type) if type else None
         if value is None:
@@ -489,7 +503,7 @@ class Response(ResponseSide):
     @property
     def ctx(self) -> "Context[Any]":
         """The context. RuntimeError once that is gone."""
-        return context_of(self)
+        return cast("Context[Any]", context_of(self))
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
         return read_through(self, name)
@@ -529,6 +543,11 @@ class Response(ResponseSide):
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {self.message}>"
+
+
+def is_path(body: object) -> "TypeGuard[os.PathLike[str] | os.PathLike[bytes]]":
+    """Say whether `body` names a file."""
+    return hasattr(body, "__fspath__")
 
 
 def is_stream(body: object) -> bool:

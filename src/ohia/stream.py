@@ -1,8 +1,12 @@
 """`ctx.stream()`: a response that is written piece by piece, inside the chain."""
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 import asyncio
 from collections.abc import AsyncIterator
 from types import TracebackType
+from typing import Self
 
 from ohia.respond import BodyWriter, run_detach, send_head
 from ohia.response import BINARY, Filter, ResponseSide
@@ -30,7 +34,7 @@ class ResponseStream:
         """Whether the client gets a body at all."""
         return self._writer is not None and self._writer.wanted
 
-    async def __aenter__(self) -> "ResponseStream":
+    async def __aenter__(self) -> Self:
         ctx = self._ctx
         if ctx._stream is not None or ctx._socket is not None:
             raise RuntimeError("this response is a stream or a socket already")

@@ -1,6 +1,6 @@
 """Type aliases that several modules share."""
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
 from typing import Any, Protocol
 
 __all__ = ["Middleware", "Next", "Receive", "Scope", "Send"]
@@ -23,7 +23,7 @@ class Next(Protocol):
 
     def __await__(self) -> Generator[Any, Any, Any]: ...
 
-    def __iter__(self) -> Generator[Any, Any, Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
 Middleware = Callable[[Any, Next], Any]

@@ -7,7 +7,7 @@ for every server: some let a bad handshake through.
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol, TypedDict, TypeVar
+from typing import Any, Literal, Protocol, TypedDict, TypeVar, cast
 
 from ohia.errors import BadRequest, Forbidden, UpgradeRequired
 from ohia.exchange import Exchange, SocketOptions
@@ -68,7 +68,7 @@ def upgrade(app: App, **defaults: Any) -> App:  # noqa: ANN401 - checked by name
     if unknown:
         known = ", ".join(UpgradeOptions.__annotations__)
         raise TypeError(f"upgrade() has no option {', '.join(sorted(unknown))}; it takes {known}")
-    app.upgrade_options = UpgradeOptions(**{**app.upgrade_options, **defaults})
+    app.upgrade_options = cast("UpgradeOptions", {**app.upgrade_options, **defaults})
     return app
 
 

@@ -1,6 +1,7 @@
 """WebSocket: what `await ctx.upgrade()` gives. The same over every server's raw socket."""
 
 import asyncio
+import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any, Literal, TypeVar, overload
@@ -156,7 +157,7 @@ class WebSocket:
         listener that fails closes the socket with 1011 and is reported as an error.
         """
         if listener is None:
-            return lambda function: self.on(event, function)
+            return functools.partial(self.on, event)
         if event not in self._listeners:
             raise ValueError(f"a WebSocket has the events message and close, got {event!r}")
         self._listeners[event].append(listener)
@@ -169,7 +170,7 @@ class WebSocket:
             await self._dispatch_messages()
         except asyncio.CancelledError:
             raise
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever a listener raises
             if self._on_error is not None:
                 self._on_error(error)
             await self._socket.close(1011, "")
