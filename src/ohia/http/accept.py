@@ -6,11 +6,13 @@ best of them is: an offer takes its weight from the most specific name that cove
 equal weights the more specific name counts, then its place in the field, then the order of the
 offers.
 
-A weight that is no number is as good as 0. What else is malformed is skipped.
+A weight that is no number is as good as 0. What else is malformed is skipped, and so is what comes
+after the first thousand elements.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from math import nan
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ __all__ = [
     "media_types",
 ]
 
+MAX_ELEMENTS = 1000  # browsers send a dozen; this bounds what a hostile field costs
 OWS = " \t"  # RFC 9110, 5.6.3
 NUMBER = re.compile(r"[ \t]*+([+-]?(?:[0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(?:[eE][+-]?[0-9]++)?)")
 
@@ -70,7 +73,7 @@ def best_media_type(header: str | None, offers: Sequence[str]) -> str | None:
             precise.setdefault(element.name.lower(), []).append(element)
         else:
             plain.append(element)
-    strongest = _strongest(plain)
+    strongest = _strongest(plain, _name)
     return _best(offers, lambda offer: _ranges_for(offer, strongest, precise))
 
 
@@ -132,8 +135,8 @@ def best_language(header: str | None, offers: Sequence[str]) -> str | None:
     ('en-GB', 'en')
     """
     ranges = list(_language_ranges("*" if header is None else header))
-    by_tag = _strongest(ranges)
-    by_language = _strongest(each._replace(name=_primary(each.name)) for each in ranges)
+    by_tag = _strongest(ranges, _name)
+    by_language = _strongest(ranges, lambda each: _primary(_name(each)))
 
     def ranges_for(offer: str) -> Iterator[Element | None]:
         tag = offer.partition(";")[0].strip(OWS).lower()
@@ -146,7 +149,7 @@ def best_language(header: str | None, offers: Sequence[str]) -> str | None:
 
 def _elements(header: str) -> Iterator[Element]:
     """Yield the elements of a field of names with weights."""
-    for place, part in enumerate(header.split(",")):
+    for place, part in enumerate(header.split(",", MAX_ELEMENTS)[:MAX_ELEMENTS]):
         name, _, parameters = part.partition(";")
         name = name.strip(OWS)
         if name and not _has_blank(name):
@@ -207,8 +210,8 @@ def _media_ranges(header: str) -> Iterator[Element]:
 
 
 def _media_range(text: str, place: int = 0) -> Element | None:
-    name, _, parameters = text.partition(";")
-    name = name.strip(OWS)
+    name, _, parameters = text.strip(OWS).partition(";")
+    name = name.rstrip(OWS)
     kind, _, subtype = name.partition("/")
     if not kind or not subtype or _has_blank(name):
         return None
@@ -231,8 +234,8 @@ def _weight_and_parameters(text: str, place: int) -> tuple[float, int, dict[str,
 
 
 def _split_outside_quotes(text: str, separator: str) -> list[str]:
-    """Split `text` where no quote is open. Backslashes mean nothing here."""
-    parts = text.split(separator)
+    """Split `text` where no quote is open. A backslash means nothing here."""
+    parts = text.split(separator, MAX_ELEMENTS)[:MAX_ELEMENTS]
     if '"' not in text:
         return parts
     whole: list[str] = []
@@ -250,15 +253,20 @@ def _ranges_for(
     offer: str, plain: dict[str, Element], precise: dict[str, list[Element]]
 ) -> Iterator[Element | None]:
     """Yield what covers `offer`, the most specific first."""
-    media_type = _media_range(offer if "/" in offer else lookup(offer) or "")
+    media_type = _offered(offer)
     if media_type is None:
         return
-    name = media_type.name.lower()
+    name = _name(media_type)
     kind, _, subtype = name.partition("/")
     for covering in (name, f"{kind}/*", f"*/{subtype}", "*/*"):
         fitting = [each for each in precise.get(covering, ()) if _fits(each, media_type)]
-        yield _strongest(fitting).get(covering)
+        yield _strongest(fitting, _name).get(covering)
         yield plain.get(covering)
+
+
+@lru_cache(maxsize=256)
+def _offered(offer: str) -> Element | None:
+    return _media_range(offer if "/" in offer else lookup(offer) or "")
 
 
 def _fits(wanted: Element, offered: Element) -> bool:
@@ -268,11 +276,15 @@ def _fits(wanted: Element, offered: Element) -> bool:
     return all(value in ("*", has.get(name, "")) for name, value in wants.items())
 
 
-def _strongest(elements: Iterable[Element]) -> dict[str, Element]:
-    """Return for each name, in lower case, its element of most weight, the last among equals."""
+def _name(element: Element) -> str:
+    return element.name.lower()
+
+
+def _strongest(elements: Iterable[Element], key: Callable[[Element], str]) -> dict[str, Element]:
+    """Return for each key the element of most weight, of equal ones the last."""
     strongest: dict[str, Element] = {}
     for element in elements:
-        name = element.name.lower()
+        name = key(element)
         known = strongest.get(name)
         if known is None or not element.weight < known.weight:
             strongest[name] = element
@@ -285,7 +297,7 @@ def _by_weight(elements: Iterable[Element]) -> list[str]:
 
 
 def _best_name(offers: Sequence[str], elements: Iterable[Element]) -> str | None:
-    strongest = _strongest(elements)
+    strongest = _strongest(elements, _name)
     return _best(offers, lambda offer: (strongest.get(offer.lower()), strongest.get("*")))
 
 

@@ -7,7 +7,7 @@ what the class holds can be written to the wire as it is.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from typing import TypeVar, overload
+from typing import TypeVar, cast, overload
 
 __all__ = ["HeaderValue", "Headers", "check_name", "check_value"]
 
@@ -63,8 +63,9 @@ class Headers(MutableMapping[str, str]):
     ) -> None:
         self._fields = {}
         self.sent = False
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
-        for name, value in pairs:
+        if isinstance(fields, Mapping):
+            fields = cast("Mapping[str, HeaderValue]", fields).items()  # both could hold pairs
+        for name, value in fields:
             self.append(name, value)
 
     @classmethod
@@ -80,8 +81,10 @@ class Headers(MutableMapping[str, str]):
             known = fields.get(key)
             if known is None:
                 fields[key] = (name, value)
+            elif isinstance(known[1], str):
+                fields[key] = (known[0], [known[1], value])
             else:
-                fields[key] = (known[0], [*_as_list(known[1]), value])
+                known[1].append(value)
         return headers
 
     def __getitem__(self, name: str) -> str:
@@ -137,13 +140,20 @@ class Headers(MutableMapping[str, str]):
         self._fields[name.lower()] = (name, value)
 
     def append(self, name: str, value: HeaderValue) -> None:
-        """Add `value` to what `name` has already."""
-        known = self._fields.get(name.lower())
+        """Add `value` to what `name` has already, under the name as it was first given."""
+        key = name.lower()
+        known = self._fields.get(key)
         if known is None:
             self[name] = value
             return
-        more = [value] if isinstance(value, str | int) else list(_sequence(name, value))
-        self[name] = [*_as_list(known[1]), *more]
+        more = [value] if isinstance(value, str | int) else _sequence(name, value)
+        values = [check_value(name, each) for each in more]
+        if key in SINGLE:
+            raise ValueError(f"{name} must contain exactly one value")
+        if isinstance(known[1], str):
+            self._fields[key] = (known[0], [known[1], *values])
+        else:
+            known[1].extend(values)
 
     def remove(self, name: str) -> None:
         """Remove `name`, if it is there."""
@@ -156,7 +166,10 @@ class Headers(MutableMapping[str, str]):
     def copy(self) -> "Headers":
         """Return the same fields as an object of their own."""
         headers = Headers()
-        headers._fields = self._fields.copy()
+        headers._fields = {
+            key: (name, value if isinstance(value, str) else value.copy())
+            for key, (name, value) in self._fields.items()
+        }
         return headers
 
     def lines(self) -> Iterator[tuple[str, str]]:

@@ -11,16 +11,10 @@ from functools import lru_cache
 __all__ = ["charset", "content_type", "essence", "lookup", "matches", "parameters"]
 
 ESSENCE = re.compile(r"[a-z0-9][a-z0-9!#$&^_-]{0,126}/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}")
-PARAMETER = re.compile(  # token = token or quoted string, or nothing: RFC 9110, 5.6
-    r"""
-    [ \t]*+
-    (?: ([!#$%&'*+\-.^_`|~0-9A-Za-z]++) [ \t]*+ = [ \t]*+
-        ("(?:[^"\\]|\\.)*+" | [!#$%&'*+\-.^_`|~0-9A-Za-z]++) [ \t]*+
-    )?
-    (?: ; | \Z )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+_WORD = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110, 5.6.2
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'  # RFC 9110, 5.6.4
+PARAMETER = re.compile(rf"({_WORD})[ \t]*+=[ \t]*+({_QUOTED}|{_WORD})", re.DOTALL)
+PARAMETERS = re.compile(rf"[ \t;]*+(?:{PARAMETER.pattern}[ \t]*+(?:;[ \t;]*+|\Z))*+", re.DOTALL)
 ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 SHORTHANDS = {"urlencoded": "application/x-www-form-urlencoded", "multipart": "multipart/*"}
@@ -91,22 +85,17 @@ def parameters(value: str) -> dict[str, str]:
     >>> parameters('multipart/form-data; Boundary="a b"; charset=utf-8')
     {'boundary': 'a b', 'charset': 'utf-8'}
     """
-    start = value.find(";") + 1
-    if not start or not essence(value):
+    semicolon = value.find(";")
+    if semicolon < 0 or not essence(value) or not PARAMETERS.fullmatch(value, semicolon):
         return {}
-    found: dict[str, str] = {}
-    while start < len(value):
-        match = PARAMETER.match(value, start)
-        if match is None:
-            return {}
-        if match[1]:
-            found[match[1].lower()] = _unquote(match[2])
-        start = match.end()
-    return found
+    pairs = PARAMETER.findall(value, semicolon)
+    return {name.lower(): _unquote(text) for name, text in pairs}
 
 
-def _unquote(value: str) -> str:
-    return ESCAPE.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+def _unquote(text: str) -> str:
+    if not text.startswith('"'):
+        return text
+    return ESCAPE.sub(r"\1", text[1:-1]) if "\\" in text else text[1:-1]
 
 
 def charset(value: str) -> str:

@@ -45,6 +45,7 @@ IN_OPAQUE = re.compile(rf"[{OUTSIDE}]+")
 
 FORBIDDEN_IN_DOMAIN = re.compile(r"[\x00-\x20#/:<>?@\[\\\]^|%\x7f]")
 DOTS = re.compile("[.\u3002\uff0e\uff61]")
+DEVIATIONS = "\u00df\u1e9e\u03c2"  # sharp s and final sigma stay what they are (UTS 46, 7)
 IGNORED = re.compile("[\u00ad\u200b\u2060\ufe00-\ufe0f\ufeff]+")  # UTS 46 maps these to nothing
 MAX_DOMAIN = 253  # characters (RFC 1035, 2.3.4); Punycode takes quadratic time
 IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
@@ -306,24 +307,26 @@ def _compress(pieces: list[str]) -> str:
 def _to_ascii(domain: str) -> str | None:
     """Return `domain` in lower case and Punycode, None where that cannot be (UTS 46, 4).
 
-    The mapping is NFKC and lower case, which is what UTS 46 does to almost every character; where
-    it forbids one that is none of letters, marks, numbers and symbols, so does this.
+    The mapping is case folding and NFKC, which is what UTS 46 does to almost every character.
+    Where it would differ, the result is another name in Punycode, never a plain one.
     """
     if domain.isascii() and "xn--" not in (lowered := domain.lower()):
         return lowered
     if len(domain) > MAX_DOMAIN:
         return None
     labels: list[str] = []
-    for label in DOTS.split(_map(domain)):
-        encoded = _label_to_ascii(label)
+    for label in DOTS.split(IGNORED.sub("", domain)):
+        encoded = _label_to_ascii(_fold(label))
         if encoded is None:
             return None
         labels.append(encoded)
     return ".".join(labels)
 
 
-def _map(domain: str) -> str:
-    folded = "".join(map(str.lower, normalize("NFKC", IGNORED.sub("", domain))))
+def _fold(label: str) -> str:
+    folded = "".join(
+        each.lower() if each in DEVIATIONS else each.casefold() for each in normalize("NFKC", label)
+    )
     return normalize("NFKC", folded)
 
 
@@ -331,14 +334,14 @@ def _label_to_ascii(label: str) -> str | None:
     if label.startswith("xn--"):
         return label if _is_punycode(label) else None
     if label.isascii():
-        return label
+        return None if "." in label else label  # a dot that NFKC took out of another character
     if not all(map(_is_allowed, label)) or category(label[0])[0] == "M":
         return None
     return "xn--" + label.encode("punycode").decode()
 
 
 def _is_allowed(character: str) -> bool:
-    return category(character)[0] in "LMNSP"
+    return category(character)[0] in "LMNSP" and character not in {".", "\ufffd"}
 
 
 def _is_punycode(label: str) -> bool:
@@ -346,7 +349,7 @@ def _is_punycode(label: str) -> bool:
         decoded = label[4:].encode("ascii").decode("punycode")
     except ValueError:
         return False
-    return not decoded.isascii() and _map(decoded) == decoded and _label_to_ascii(decoded) == label
+    return not decoded.isascii() and _fold(decoded) == decoded and _label_to_ascii(decoded) == label
 
 
 def _parse_foreign(scheme: str, rest: str) -> URL:

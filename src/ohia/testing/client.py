@@ -21,7 +21,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from email.message import Message
 from types import TracebackType
-from typing import Any, Self, TypedDict, TypeVar, Unpack, overload
+from typing import Any, NoReturn, Self, TypedDict, TypeVar, Unpack, overload
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -36,6 +36,7 @@ from ohia.adapters.memory import (
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Address, Handler, SocketOptions
 from ohia.http.headers import Headers, HeaderValue
+from ohia.json import encode_json
 from ohia.testing.cookie_jar import CookieJar, parse_set_cookie
 from ohia.websocket import WebSocket
 
@@ -53,11 +54,17 @@ HANDSHAKE = {
 }
 PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # what a URL may keep as it is
 
+NOTHING: Any = object()  # no `json`, where None is a value
+
 RequestHeaders = Mapping[str, HeaderValue | None]
 """Fields by name; None leaves out what the client would send by itself."""
 
 Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
 """Names and values for a query or a form; a list of values repeats the name."""
+
+
+Content = str | bytes | AsyncIterable[bytes]
+"""A body as it is: text goes as UTF-8, pieces without a Content-Length."""
 
 
 class RequestOptions(TypedDict, total=False):
@@ -67,7 +74,7 @@ class RequestOptions(TypedDict, total=False):
     query: Query
     json: Any  # whatever msgspec can encode
     form: Query
-    content: str | bytes | AsyncIterable[bytes]
+    content: Content
     cookies: Mapping[str, str]  # for this request, besides those that are kept
 
 
@@ -256,15 +263,26 @@ class Client:
 
     @asynccontextmanager
     async def stream(
-        self, method: str, url: str, **options: Unpack[RequestOptions]
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: RequestHeaders | None = None,
+        query: Query = (),
+        json: Any = NOTHING,  # noqa: ANN401 - whatever msgspec can encode
+        form: Query | None = None,
+        content: Content | None = None,
+        cookies: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
         """Send a request and give its response as soon as the head is there.
 
-        Leaving the block hangs up if there is more, and waits for the application's end.
+        Leaving the block hangs up if there is more, and waits for the application's end; what
+        went wrong in it is raised there.
         """
-        address = _split_url(url, self._base)
-        headers, body = _render_body(method, options)
-        exchange = self._exchange(method, address, headers, body, options)
+        address = _split_url(url, self._base, query)
+        fields, body = _render_body(method, json, form, content)
+        self._add_fields(fields, address, headers, cookies)
+        exchange = self._exchange(method, address, fields, body)
         async with self._served(exchange):
             head = await exchange.wait_head()
             yield StreamedResponse(exchange, head, self._keep_cookies(address, head))
@@ -285,13 +303,13 @@ class Client:
         `max_queue` messages wait for `receive`; then the application has to. Leaving the block
         closes with 1000 and waits for the application's end.
         """
-        address = _split_url(url, self._base)
-        handshake = Headers(HANDSHAKE)
+        address = _split_url(url, self._base, query)
+        fields = Headers(HANDSHAKE)
         if offered := ", ".join(subprotocols):
-            handshake["Sec-WebSocket-Protocol"] = offered
-        options = RequestOptions(headers=headers or {}, query=query, cookies=cookies or {})
+            fields["Sec-WebSocket-Protocol"] = offered
+        self._add_fields(fields, address, headers, cookies)
         limits = SocketOptions(max_message_size=None, max_queue=max_queue)
-        exchange = self._exchange("GET", address, handshake, None, options, limits)
+        exchange = self._exchange("GET", address, fields, None, limits)
         async with self._served(exchange):
             head = await exchange.wait_head()
             kept = self._keep_cookies(address, head)
@@ -302,28 +320,34 @@ class Client:
             refusal = await StreamedResponse(exchange, head, kept).read()
         raise UpgradeRefused(refusal)
 
+    def _add_fields(
+        self,
+        fields: Headers,
+        address: RequestAddress,
+        headers: RequestHeaders | None,
+        cookies: Mapping[str, str] | None,
+    ) -> None:
+        fields.put("Host", address.authority)
+        kept = self.cookies.matching(address.host, address.path, secure=address.secure)
+        if pairs := kept | dict(cookies or {}):
+            fields["Cookie"] = "; ".join(f"{name}={value}" for name, value in pairs.items())
+        for name, value in [*self._headers.items(), *(headers or {}).items()]:
+            if value is None:
+                fields.remove(name)
+            else:
+                fields[name] = value
+
     def _exchange(
         self,
         method: str,
         address: RequestAddress,
         headers: Headers,
         body: AsyncIterable[bytes] | None,
-        options: RequestOptions,
         limits: SocketOptions | None = None,
     ) -> MemoryExchange:
-        headers.put("Host", address.authority)
-        cookies = self.cookies.matching(address.host, address.path, secure=address.secure)
-        cookies |= options.get("cookies") or {}
-        if cookies:
-            headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-        for name, value in (self._headers | dict(options.get("headers") or {})).items():
-            if value is None:
-                headers.remove(name)
-            else:
-                headers[name] = value
         return MemoryExchange(
             method,
-            _with_query(address.target, options.get("query") or ()),
+            address.target,
             headers,
             body,
             secure=address.secure,
@@ -336,7 +360,7 @@ class Client:
     async def _served(self, exchange: MemoryExchange) -> AsyncGenerator[None]:
         task = asyncio.create_task(exchange.serve(self._app))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         try:
             yield
         except asyncio.CancelledError:
@@ -363,7 +387,12 @@ class Client:
         if exchange.upload_error:
             raise exchange.upload_error
         if self._raise_errors and exchange.failure and not _is_answer(exchange.failure):
-            raise exchange.failure
+            _raise(exchange.failure)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # of one that nobody waits for: looked at is enough
 
     def _keep_cookies(self, address: RequestAddress, head: Head) -> dict[str, str]:
         kept: dict[str, str] = {}
@@ -377,10 +406,12 @@ class Client:
         return kept
 
 
-def _split_url(url: str, base: RequestAddress | None) -> RequestAddress:
+def _split_url(url: str, base: RequestAddress | None, query: Query = ()) -> RequestAddress:
     """Return where `url` leads to from `base`; its target keeps all that can be sent as it is."""
     url = quote(url.partition("#")[0], safe=PRINTABLE)
-    if base is not None and (url.startswith("/") or url == "*"):
+    if rendered := _urlencode(query):
+        url += f"{'&' if '?' in url else '?'}{rendered}"
+    if base is not None and url.startswith(("/", "*")):
         return replace(base, target=url)
     scheme, separator, rest = url.partition("://")
     if not separator or scheme not in {"http", "https", "ws", "wss"}:
@@ -392,45 +423,53 @@ def _split_url(url: str, base: RequestAddress | None) -> RequestAddress:
     return RequestAddress(scheme in {"https", "wss"}, authority, target)
 
 
-def _with_query(target: str, query: Query) -> str:
-    rendered = _urlencode(query)
-    if not rendered:
-        return target
-    return f"{target}{'&' if '?' in target else '?'}{rendered}"
-
-
 def _urlencode(pairs: Query) -> str:
     named = pairs if isinstance(pairs, Sequence) else list(pairs.items())
     return urlencode(named, doseq=True)
 
 
 def _render_body(
-    method: str, options: RequestOptions
+    method: str,
+    json: Any,  # noqa: ANN401 - as in Client.stream
+    form: Query | None,
+    content: Content | None,
 ) -> tuple[Headers, AsyncIterable[bytes] | None]:
-    """Return the body of a request and the headers that tell of it."""
-    if len(options.keys() & {"json", "form", "content"}) > 1:
+    """Return the body of a request, and the headers that tell of it."""
+    if (json is not NOTHING) + (form is not None) + (content is not None) > 1:
         raise TypeError("a request has one body: json, form or content")
     headers = Headers()
-    content = options.get("content", b"")
-    if "json" in options:
+    if json is not NOTHING:
         headers["Content-Type"] = "application/json"
-        content = msgspec.json.encode(options["json"])
-    elif "form" in options:
+        content = encode_json(json, None, None)
+    elif form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
-        content = _urlencode(options["form"])
-    if isinstance(content, str):
-        content = content.encode()
-    if isinstance(content, bytes):
-        if content or method in {"POST", "PUT", "PATCH"}:
-            headers["Content-Length"] = len(content)
-        return headers, _in_pieces(content) if content else None
-    headers["Transfer-Encoding"] = "chunked"
-    return headers, content
+        content = _urlencode(form)
+    if isinstance(content, AsyncIterable):
+        headers["Transfer-Encoding"] = "chunked"
+        return headers, content
+    data = content.encode() if isinstance(content, str) else content or b""
+    if data or method in {"POST", "PUT", "PATCH"}:
+        headers["Content-Length"] = len(data)
+    return headers, _in_pieces(data) if data else None
 
 
 async def _in_pieces(content: bytes) -> AsyncIterator[bytes]:
     for start in range(0, len(content), PIECE):
         yield content[start : start + PIECE]
+
+
+def _raise(error: BaseException) -> NoReturn:
+    """Raise `error` with the context that it has, not with the one of this place.
+
+    What would stop more than the test, as KeyboardInterrupt, is wrapped.
+    """
+    if not isinstance(error, Exception):
+        raise RuntimeError(f"the application raised {error!r}") from error  # noqa: TRY004 - no type error
+    context = error.__context__
+    try:
+        raise error
+    finally:
+        error.__context__ = context
 
 
 def _is_answer(error: BaseException) -> bool:

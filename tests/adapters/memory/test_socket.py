@@ -9,9 +9,9 @@ from ohia.errors import WebSocketClosed
 from ohia.exchange import SocketOptions
 
 
-def make_pair(**options: int | None) -> tuple[MemorySocket, MemorySocket]:
+def make_pair(options: SocketOptions | None = None) -> tuple[MemorySocket, MemorySocket]:
     """Return a sender and a receiver that has `options`."""
-    return MemorySocket.pair(SocketOptions(), SocketOptions(**options), "chat")  # type: ignore[arg-type] # the table's keys are fields
+    return MemorySocket.pair(SocketOptions(), options or SocketOptions(), "chat")
 
 
 def start(waiting: Awaitable[None] | None) -> "asyncio.Future[None]":
@@ -36,7 +36,7 @@ async def test_a_message_wakes_the_receiver() -> None:
 
 
 async def test_the_sender_waits_while_the_queue_is_full() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     assert here.send("a") is None
     waiting = start(here.send("bcd"))
     assert here.buffered == 3
@@ -48,7 +48,7 @@ async def test_the_sender_waits_while_the_queue_is_full() -> None:
 
 
 async def test_a_wait_that_was_given_up_changes_nothing() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     here.send("a")
     start(here.send("b")).cancel()
     assert [await there.receive(), await there.receive()] == ["a", "b"]
@@ -67,7 +67,7 @@ async def test_close_is_seen_on_both_ends_after_the_messages() -> None:
 
 
 async def test_close_waits_behind_what_has_no_room() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     here.send("a")
     here.send("b")
     closing = asyncio.create_task(here.close())
@@ -78,7 +78,7 @@ async def test_close_waits_behind_what_has_no_room() -> None:
 
 
 async def test_nothing_is_sent_after_close_was_called() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     here.send("a")
     here.send("b")
     closing = asyncio.create_task(here.close(1001, "leaving"))
@@ -123,7 +123,7 @@ async def test_close_refuses_a_reason_of_more_than_123_bytes() -> None:
 
 @pytest.mark.parametrize("message", ["\u00fc\u00fc", b"1234"])
 async def test_a_message_above_the_limit_closes_with_1009(message: str | bytes) -> None:
-    here, there = make_pair(max_message_size=3)
+    here, there = make_pair(SocketOptions(max_message_size=3))
     here.send("abc")
     here.send(message)
     assert here.close_code == 1009
@@ -133,13 +133,13 @@ async def test_a_message_above_the_limit_closes_with_1009(message: str | bytes) 
 
 
 async def test_without_a_limit_any_size_passes() -> None:
-    here, there = make_pair(max_message_size=None)
+    here, there = make_pair(SocketOptions(max_message_size=None))
     here.send(b"a" * 2_000_000)
     assert len(await there.receive()) == 2_000_000
 
 
 async def test_a_lost_connection_is_1006_on_both_ends() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     here.send("a")
     waiting = start(here.send("b"))
     there.lose()
@@ -152,7 +152,7 @@ async def test_a_lost_connection_is_1006_on_both_ends() -> None:
 
 
 async def test_an_unawaited_send_to_a_lost_connection_is_no_warning() -> None:
-    here, there = make_pair(max_queue=1)
+    here, there = make_pair(SocketOptions(max_queue=1))
     here.send("a")
     here.send("b")
     there.lose()

@@ -57,6 +57,7 @@ class WebSocketExchange(ScopeFacts):
         self._is_connected = False
         self._head: tuple[int, Headers] | None = None
         self._body: list[bytes] = []
+        self._body_size = 0
         self._is_complete = False
         self._is_over = False  # aborted or closed
         self.socket: AsgiSocket | None = None
@@ -108,7 +109,8 @@ class WebSocketExchange(ScopeFacts):
     def send_piece(self, piece: bytes) -> Awaitable[None] | None:
         """Keep a piece until the response is whole; raise ValueError when it gets too long."""
         self._check_open()
-        if sum(map(len, self._body)) + len(piece) > MAX_REFUSAL:
+        self._body_size += len(piece)
+        if self._body_size > MAX_REFUSAL:
             raise ValueError("too long for an answer to a WebSocket handshake over ASGI")
         self._body.append(piece)
         return None

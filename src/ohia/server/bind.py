@@ -1,0 +1,149 @@
+"""Sockets to listen on: bound at once, so that an address is known, or taken, right away."""
+
+import errno
+import os
+import socket
+import ssl
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from ohia.exchange import Address
+
+__all__ = ["Bound", "bind", "chosen_host", "chosen_port", "make_tls"]
+
+DEFAULT_PORT = 3000
+DEFAULT_HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A socket that listens."""
+
+    socket: socket.socket
+    address: Address
+    unix_file: tuple[Path, int] | None = None
+    """The file that we made for it, and its inode."""
+
+    def url(self, scheme: str) -> str:
+        """Return where clients reach it; `unix:` and the path for a unix socket."""
+        host, port = self.address
+        if port is None:
+            return f"unix:{quote(host)}"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+    def close(self) -> None:
+        """Stop listening; remove the file, if it is still ours."""
+        self.socket.close()
+        if self.unix_file is None:
+            return
+        path, inode = self.unix_file
+        try:
+            if path.stat().st_ino == inode:
+                path.unlink()
+        except FileNotFoundError:
+            pass
+
+
+def chosen_port(port: int | None) -> int:
+    """Return `port`, else the environment's PORT, else 3000; ValueError for what is none."""
+    if port is None:
+        text = os.environ.get("PORT", "")
+        if not text:
+            return DEFAULT_PORT
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(f"PORT in the environment is no port number: {text!r}")
+        port = int(text)
+    if not 0 <= port <= 65535:
+        raise ValueError(f"a port is 0 to 65535, got {port!r}")
+    return port
+
+
+def chosen_host(host: str | None) -> str:
+    """Return `host`, else the environment's HOST, else 127.0.0.1."""
+    return host or os.environ.get("HOST") or DEFAULT_HOST
+
+
+def bind(host: str, port: int, *, backlog: int, reuse_port: bool) -> Bound:
+    """Listen on a TCP port, 0 for a free one; OSError names the address that cannot be had."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise _told(error, f"{host}:{port}") from error
+    try:
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:  # `::` is every address, as in Node
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(address)
+        return listen(listening, backlog)
+    except OSError as error:
+        listening.close()
+        raise _told(error, f"{host}:{port}") from error
+
+
+def bind_unix(path: str | os.PathLike[str], *, backlog: int) -> Bound:
+    """Listen on a unix socket; a file that a dead server left there is removed."""
+    file = Path(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_stale(file)
+        listening.bind(os.fspath(file))
+        bound = listen(listening, backlog)
+        return Bound(bound.socket, bound.address, (file, file.stat().st_ino))
+    except OSError as error:
+        listening.close()
+        raise _told(error, os.fspath(file)) from error
+
+
+def listen(listening: socket.socket, backlog: int) -> Bound:
+    """Listen on a socket that is bound, one that was handed to us, say."""
+    listening.settimeout(0)
+    listening.listen(backlog)
+    known = listening.getsockname()
+    if listening.family == getattr(socket, "AF_UNIX", None):
+        return Bound(listening, (os.fsdecode(known), None))
+    return Bound(listening, (known[0], known[1]))
+
+
+def make_tls(
+    tls: "tuple[str | os.PathLike[str], str | os.PathLike[str]] | ssl.SSLContext",
+) -> ssl.SSLContext:
+    """Return the context of `(certfile, keyfile)`, or the given one, set to speak HTTP/1.1."""
+    if isinstance(tls, ssl.SSLContext):
+        context = tls
+    else:
+        certificate, key = tls
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _remove_stale(file: Path) -> None:
+    """Remove the socket file that nobody listens on; OSError if somebody does."""
+    try:
+        mode = file.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise FileExistsError(errno.EEXIST, "there is a file that is no socket")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(os.fspath(file))
+        except ConnectionRefusedError:
+            file.unlink()
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _told(error: OSError, address: str) -> OSError:
+    """Return an error of the same kind that names the address."""
+    return type(error)(error.errno, f"cannot listen on {address}: {error.strerror}")

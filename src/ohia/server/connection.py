@@ -1,0 +1,458 @@
+"""One connection: bytes in, requests to the application, responses out in order.
+
+One request at a time: what a client sends ahead waits unread, so an upgrade may be decided at
+any point, and order needs no queue. A request is a new exchange with a task of its own.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from enum import Enum, auto
+from typing import cast
+
+from ohia.errors import ClientDisconnect, HTTPError, RequestTimeout
+from ohia.exchange import SocketOptions
+from ohia.server.body import RequestBody
+from ohia.server.exchange import Peer, RawSocket, ServerExchange
+from ohia.server.flow import Drained, FlowControl
+from ohia.server.handshake import Handshake
+from ohia.server.head import Head
+from ohia.server.limits import Limits
+from ohia.server.response import render_refusal
+from ohia.server.service import Service
+from ohia.server.websocket import ServerSocket
+
+__all__ = ["Connection"]
+
+SMALL = 64 * 1024  # bytes; below it one copy costs less than several writes
+MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead while it is being answered
+MAX_DRAIN = 64 * 1024  # bytes of an unread body that are cheaper to read than a new connection
+LINGER = 2.0  # seconds in which a refused client may finish sending and read why
+HALF_CLOSED = 0.5  # seconds without a write, after which a client that ended its side has gone
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    IDLE = auto()  # between two requests
+    HEAD = auto()  # a head is on its way, or the first one expected
+    ANSWER = auto()  # the application has an exchange
+    DRAIN = auto()  # the rest of a body that nobody read is on its way
+    LINGER = auto()  # the last answer is out; what comes is dropped
+    CLOSED = auto()  # what is written goes out, then it is over
+
+
+PATIENCE: dict[Phase, Callable[[Limits], float | None]] = {
+    Phase.IDLE: lambda limits: limits.idle_timeout,
+    Phase.HEAD: lambda limits: limits.head_timeout,
+    Phase.DRAIN: lambda limits: limits.body_timeout,
+    Phase.LINGER: lambda _: LINGER,
+}
+
+
+class Connection(FlowControl):
+    """The protocol of one HTTP/1 connection (RFC 9112)."""
+
+    __slots__ = (
+        "_body",
+        "_data",
+        "_exchange",
+        "_is_eof",
+        "_is_reading",
+        "_keep_alive",
+        "_peer",
+        "_phase",
+        "_room",
+        "_seen",
+        "_service",
+        "_since",
+        "_start",
+        "_transport",
+        "_unsent",
+        "_unsent_since",
+        "_wrote",
+        "task",
+    )
+
+    _peer: Peer
+    _transport: asyncio.Transport
+    task: asyncio.Task[None] | None
+
+    def __init__(self, service: Service) -> None:
+        super().__init__()
+        self._service = service
+        self._data = b""
+        self._start = 0
+        self._seen = 0
+        self._exchange: ServerExchange | None = None
+        self._body: RequestBody | None = None
+        self._phase = Phase.HEAD
+        self._since = service.now
+        self._keep_alive = True
+        self._is_reading = True
+        self._is_eof = False
+        self._wrote = False
+        self._room = 0
+        self._unsent = 0
+        self._unsent_since = 0.0
+        self.task = None
+
+    # What the transport calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the new connection, or refuse it if there are too many."""
+        # uvloop's transports are none by class.
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = Peer(transport)
+        is_full = self._service.is_full
+        self._service.add(self)
+        if is_full:
+            self._refuse(503)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes to where they belong."""
+        if self._phase in (Phase.LINGER, Phase.CLOSED):
+            return
+        rest = len(self._data) - self._start
+        self._data = self._data[self._start :] + data if rest else data
+        self._start = 0
+        if self._body is not None:
+            self._feed_body(self._body)
+        elif self._exchange is None and not self.is_paused:
+            self._next()
+        if self._body is not None or self._start < len(self._data):
+            self._update_reading()
+
+    def eof_received(self) -> bool:
+        """Take the end of what the client sends; True keeps our own side open."""
+        self._is_eof = True
+        exchange = self._exchange
+        if exchange is None or self._peer.secure:
+            return False
+        if self._body is not None:
+            self._body.fail(ClientDisconnect("the client went before the end of its request"))
+            exchange.client_went()
+        elif self.task is not None:
+            self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """Tell whoever waits, and let go of everything."""
+        self.is_lost = True
+        self._phase = Phase.CLOSED
+        self._service.remove(self)
+        body, self._body = self._body, None
+        if body is not None:
+            body.fail(ClientDisconnect("the client went before the end of its request"))
+        if self._exchange is not None:
+            self._exchange.client_went()
+        self._data = b""
+        self.wake()
+
+    def pause_writing(self) -> None:
+        """Note that the transport holds more than it should, and since when."""
+        super().pause_writing()
+        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent_since = self._service.now
+
+    def resume_writing(self) -> None:
+        """Wake whoever waits; go on with the next request if it waited too."""
+        super().resume_writing()
+        if self._phase is Phase.IDLE:
+            self._continue()
+
+    def lost_error(self) -> Exception:
+        """Return what senders get once the client has gone."""
+        return ClientDisconnect("the client went before the end of its response")
+
+    # Requests.
+
+    def _next(self) -> None:
+        """Begin the next request, if its head is there."""
+        data, start = self._data, self._start
+        while data.startswith(b"\r\n", start):
+            start += 2  # RFC 9112, 2.2
+        end = data.find(b"\r\n\r\n", start)
+        try:
+            if end < 0:
+                self._await_head(start)
+                return
+            head = self._service.heads.read(data, start, end)
+        except HTTPError as error:
+            self._refuse(error.status)
+            return
+        self._start = end + 4
+        self._seen = 0
+        self._begin(head)
+
+    def _await_head(self, start: int) -> None:
+        """Wait for the rest of a head, as long as one can come of it."""
+        self._service.heads.check_start(self._data, start, start + self._seen)
+        self._start = start
+        self._seen = len(self._data) - start
+        if self._is_eof:
+            self._close()
+        elif self._seen and self._phase is Phase.IDLE:
+            self._phase = Phase.HEAD
+            self._since = self._service.now
+
+    def _begin(self, head: Head) -> None:
+        """Give the application an exchange, in a task of its own."""
+        service = self._service
+        body = None
+        self._keep_alive = head.keep_alive
+        self._phase = Phase.ANSWER
+        if head.length:
+            largest = service.limits.max_request_body
+            body = RequestBody(head.length, largest=largest, expects=head.expects)
+            self._body = body
+            self._since = service.now
+            self._feed_body(body)
+        exchange = self._exchange = ServerExchange(self, self._peer, head, body)
+        if self._is_eof:
+            service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+        # Its own copy of the context: what one request sets, the next must not see.
+        self.task = service.loop.create_task(
+            service.handler.handle(exchange), context=service.context.copy()
+        )
+
+    def _feed_body(self, body: RequestBody) -> None:
+        """Give `body` its part of what came."""
+        if self._start == len(self._data):
+            return
+        known = self._start
+        self._start = body.feed(self._data, known)
+        self._since = self._service.now
+        if body.done:
+            self._body = None
+        if self._phase is Phase.DRAIN:
+            self._drain_body(body, self._start - known)
+
+    def _drain_body(self, body: RequestBody, size: int) -> None:
+        """Drop what came of a body that nobody wants, up to a bound."""
+        body.discard()
+        self._room -= size
+        if body.failed or self._room < 0:
+            self._end()
+        elif body.done:
+            self._continue()
+
+    # What the exchange calls.
+
+    @property
+    def date(self) -> str:
+        """The line of the Date field."""
+        return self._service.date
+
+    def write(self, *parts: bytes) -> Awaitable[None] | None:
+        """Hand over bytes; return what to wait for, if anything."""
+        if self.is_lost:
+            raise self.lost_error()
+        self._wrote = True
+        if len(parts) == 1 or sum(map(len, parts)) < SMALL:
+            self._transport.write(b"".join(parts))
+        else:
+            self._transport.writelines(parts)
+        return Drained(self) if self.is_paused else None
+
+    def persists(self, *, close: bool, whole: bool) -> bool:
+        """Decide whether another request may follow (RFC 9112, 9.3)."""
+        keep_alive = self._keep_alive and not close and not self._service.draining
+        body = self._body
+        if keep_alive and body is not None:
+            unreadable = body.failed or body.expects
+            keep_alive = not unreadable and not (whole and body.rest > MAX_DRAIN)
+        self._keep_alive = keep_alive
+        return keep_alive
+
+    def want_body(self) -> None:
+        """Tell a client that waits for it to go on (RFC 9110, 10.1.1)."""
+        body, exchange = self._body, self._exchange
+        if body is None or exchange is None:
+            return
+        self._since = self._service.now
+        if body.expects and exchange.is_new:
+            body.expects = False
+            self.write(CONTINUE)
+
+    def took_body(self) -> None:
+        """Read on, if the body was full."""
+        self._update_reading()
+
+    def start_socket(
+        self, handshake: Handshake, options: SocketOptions, client_went: Callable[[], None]
+    ) -> RawSocket:
+        """Send the 101 and hand the transport to a socket, with what the client sent ahead."""
+        self.write(f"{handshake.text}{self.date}\r\n".encode("latin-1"))
+        socket = ServerSocket(self._service, handshake, options, client_went, self.task)
+        early, self._data = self._data[self._start :], b""
+        self._start = 0
+        self._phase = Phase.CLOSED
+        self._resume_reading()
+        socket.take_over(self._transport, early, is_paused=self.is_paused, is_eof=self._is_eof)
+        self._service.remove(self)
+        return socket
+
+    def finish(self, *, is_whole: bool) -> None:
+        """Go on to the next request, or end."""
+        self._exchange = None
+        self.task = None
+        if self._phase is not Phase.ANSWER:
+            return
+        body = self._body
+        if not is_whole:
+            self.cut()
+        elif not self._keep_alive:
+            self._end()
+        elif body is None:
+            self._continue()
+        elif body.failed or body.expects or body.rest > MAX_DRAIN:
+            self._end()
+        else:
+            self._phase = Phase.DRAIN
+            self._since = self._service.now
+            self._room = MAX_DRAIN
+            body.discard()
+            self._resume_reading()
+
+    def cut(self) -> None:
+        """End the connection now."""
+        self._phase = Phase.CLOSED
+        self._transport.abort()
+
+    def _continue(self) -> None:
+        """Be idle, or begin the request that came already."""
+        service = self._service
+        self._phase = Phase.IDLE
+        self._since = service.now
+        if self.is_paused:
+            return  # a client that reads no answers gets no more
+        if self._start < len(self._data):
+            self._next()
+        elif self._is_eof or service.draining:
+            self._close()
+        else:
+            self._data = b""
+            self._start = 0
+        self._update_reading()
+
+    # The end.
+
+    def _refuse(self, status: int) -> None:
+        """Answer what cannot be read or served, and end."""
+        self.write(render_refusal(status, self.date))
+        self._linger()
+
+    def _end(self) -> None:
+        """Close after the last answer; linger if the client may still be sending."""
+        if self._body is None and self._start == len(self._data):
+            self._close()
+        else:
+            self._linger()
+
+    def _linger(self) -> None:
+        """Drop what comes for a while: closing at once would take the answer back with it.
+
+        See RFC 9112, 9.6: unread bytes make the kernel reset the connection.
+        """
+        self._phase = Phase.LINGER
+        self._since = self._service.now
+        self._data = b""
+        self._start = 0
+        self._body = None
+        if self._is_eof:
+            self._close()
+            return
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._resume_reading()
+
+    def _close(self) -> None:
+        """Close when all that is written has gone out."""
+        self._phase = Phase.CLOSED
+        self._unsent = self._transport.get_write_buffer_size()
+        self._unsent_since = self._service.now
+        self._transport.close()
+
+    def _watch(self, exchange: ServerExchange) -> None:
+        """Tell a client that only ended its side from one that has gone, as far as one can.
+
+        The first is still written to; the second is told of when the application has written
+        nothing for a while: a write to it would have failed.
+        """
+        if self._exchange is not exchange or self.is_lost:
+            return
+        if self._wrote:
+            self._wrote = False
+            self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+        else:
+            exchange.client_went()
+
+    # Reading.
+
+    def _update_reading(self) -> None:
+        """Read from the network while there is room for what comes."""
+        body = self._body
+        is_full = len(self._data) - self._start > MAX_AHEAD if body is None else body.is_full
+        if is_full and (self._exchange is not None or self.is_paused):
+            if self._is_reading and not self._is_eof and not self._transport.is_closing():
+                self._is_reading = False
+                self._transport.pause_reading()
+        else:
+            self._resume_reading()
+
+    def _resume_reading(self) -> None:
+        if not self._is_reading and not self._is_eof and not self._transport.is_closing():
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    # What the service calls.
+
+    def tick(self, now: float) -> None:
+        """End what has taken too long."""
+        phase = self._phase
+        if phase is Phase.ANSWER:
+            self._tick_answer(now)
+        elif phase is Phase.CLOSED:
+            self._cut_if_stuck(now)
+        elif _is_over(now - self._since, PATIENCE[phase](self._service.limits)):
+            self._give_up()
+
+    def _tick_answer(self, now: float) -> None:
+        """Look after a request: its body, its response, a task that forgot to close."""
+        limit = self._service.limits.body_timeout
+        body = self._body
+        is_due = body is not None and self._is_reading and not body.expects
+        if is_due and body is not None and _is_over(now - self._since, limit):
+            body.fail(RequestTimeout())
+        if self.is_paused:
+            self._cut_if_stuck(now)
+        if self.task is not None and self.task.done() and self._exchange is not None:
+            self._exchange.close()
+
+    def _give_up(self) -> None:
+        if self._phase is Phase.LINGER:
+            self.cut()
+        elif self._phase is Phase.HEAD and self._start < len(self._data):
+            self._refuse(408)
+        else:
+            self._close()
+
+    def _cut_if_stuck(self, now: float) -> None:
+        """Cut if the client has taken nothing for too long."""
+        unsent = self._transport.get_write_buffer_size()
+        if unsent != self._unsent:
+            self._unsent = unsent
+            self._unsent_since = now
+        elif _is_over(now - self._unsent_since, self._service.limits.body_timeout):
+            self._transport.abort()
+
+    def drain(self) -> None:
+        """End now if nothing is under way; else after the answer."""
+        is_quiet = self._start == len(self._data)
+        if self._phase is Phase.IDLE or (self._phase is Phase.HEAD and is_quiet):
+            self._close()
+
+
+def _is_over(waited: float, limit: float | None) -> bool:
+    return limit is not None and waited > limit

@@ -1,0 +1,277 @@
+"""The head of a request: bytes in, a checked `Head` out, or the HTTPError that refuses it.
+
+A head comes here whole, up to its blank line. httptools reads the field lines, with a request
+line of our own before them: so every token can be a method, nothing of one request stays in the
+parser for the next, and one parser serves all connections. What httptools lets pass and
+RFC 9112 does not is refused here: nobody in front of us may read two requests where we read one.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import httptools
+
+from ohia.errors import (
+    BadRequest,
+    ExpectationFailed,
+    HTTPError,
+    HTTPVersionNotSupported,
+    PayloadTooLarge,
+    RequestHeaderFieldsTooLarge,
+    URITooLong,
+    http_error,
+)
+from ohia.server.limits import Limits
+
+__all__ = ["CHUNKED", "Field", "Head", "HeadReader", "tokens"]
+
+Field = tuple[bytes, bytes]
+Special = Mapping[bytes, list[bytes]]
+
+CHUNKED: Final = -1
+"""The `length` of a body that tells its end by itself."""
+
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, 5.6.2
+REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.([01])\r\n")
+OTHER_VERSION = re.compile(TOKEN + rb" [!-~]+(?: HTTP/[0-9]\.[0-9])?")
+ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[!-~]+")
+HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?")
+AUTHORITY_FORM = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+):[0-9]{1,5}")
+# What no head can hold, seen before its end: controls, a CR or LF that stands alone.
+NEVER_IN_A_HEAD = re.compile(rb"[^\t\r\n\x20-\x7e\x80-\xff]|(?<!\r)\n|\r(?!\n|\Z)")
+
+FIRST_LINES = {b"0": b"GET / HTTP/1.0\r\n", b"1": b"GET / HTTP/1.1\r\n"}
+VERSIONS = {b"0": "1.0", b"1": "1.1"}
+SPECIAL = frozenset(
+    {b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"}
+)
+# beside the target: a method and a version
+LINE_ROOM = 1024
+
+
+class Head:
+    """One request without its body, checked."""
+
+    __slots__ = (
+        "expects",
+        "fields",
+        "http_version",
+        "is_websocket",
+        "keep_alive",
+        "length",
+        "method",
+        "target",
+    )
+
+    method: str
+    target: str
+    http_version: str
+    fields: list[Field]
+    length: int
+    """Bytes of the body, 0 for none, CHUNKED."""
+    keep_alive: bool
+    expects: bool
+    """Whether the client waits for `100 Continue`."""
+    is_websocket: bool
+
+
+class HeadReader:
+    """Reads heads, one whole head after the other."""
+
+    __slots__ = ("_complete", "_fields", "_limits", "_parser")
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._fields: list[Field] = []
+        self._complete = False
+        self._parser: httptools.HttpRequestParser | None = None
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one field from the parser."""
+        self._fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Note that the parser has seen the blank line too."""
+        self._complete = True
+
+    def read(self, data: bytes, start: int, end: int) -> Head:
+        """Return the head that begins at `start` and has its CRLF CRLF at `end`."""
+        line = REQUEST_LINE.match(data, start, end + 2)
+        if line is None:
+            raise _refused_line(data[start : data.find(b"\r\n", start)], self._limits)
+        method, target, minor = line.groups()
+        self._check_sizes(len(target), end + 4 - start)
+        if not target.startswith(b"/"):
+            _check_target(method, target)
+        head = Head()
+        head.method = method.decode("ascii")
+        head.target = target.decode("ascii")
+        head.http_version = VERSIONS[minor]
+        head.keep_alive = self._parse(FIRST_LINES[minor] + data[line.end() : end + 4])
+        head.fields = self._fields
+        _read_special(head, self._limits.max_request_body)
+        if head.length:
+            self._parser = None  # it waits for the body, which goes another way
+        if data.find(b" \r\n", start, end + 2) > 0 or data.find(b"\t\r\n", start, end + 2) > 0:
+            head.fields = [(name, value.rstrip(b" \t")) for name, value in head.fields]
+        return head
+
+    def check_start(self, data: bytes, start: int, seen: int) -> None:
+        """Refuse at once what can no longer become a head, or one that grows too large.
+
+        It begins at `start` and was checked up to `seen` before.
+        """
+        limits = self._limits
+        size = len(data) - start
+        line = data.find(b"\r\n", start)
+        if limits.max_target is not None:
+            longest = limits.max_target + LINE_ROOM
+            if size > longest and (line < 0 or line - start > longest):
+                raise URITooLong
+        self._check_sizes(0, size)
+        if NEVER_IN_A_HEAD.search(data, max(start, seen - 1)):
+            raise BadRequest
+        if line >= seen - 1 and not REQUEST_LINE.match(data, start):
+            raise _refused_line(data[start:line], limits)
+
+    def _check_sizes(self, target: int, head: int) -> None:
+        limits = self._limits
+        if limits.max_target is not None and target > limits.max_target:
+            raise URITooLong
+        if limits.max_head is not None and head > limits.max_head:
+            raise RequestHeaderFieldsTooLarge
+
+    def _parse(self, head: bytes) -> bool:
+        """Fill `_fields`; say whether the connection persists (RFC 9112, 9.3)."""
+        self._fields = []
+        self._complete = False
+        parser = self._parser
+        if parser is None:
+            parser = self._parser = httptools.HttpRequestParser(self)
+        try:
+            parser.feed_data(head)
+        except httptools.HttpParserUpgrade:
+            self._parser = None
+        except httptools.HttpParserError:
+            self._parser = None
+            raise _refused_fields(self._fields) from None
+        if not self._complete:
+            self._parser = None
+            raise BadRequest
+        if self._limits.max_headers is not None and len(self._fields) > self._limits.max_headers:
+            self._parser = None
+            raise RequestHeaderFieldsTooLarge
+        keep_alive = parser.should_keep_alive()
+        if not keep_alive:
+            self._parser = None  # it takes no request after this one
+        return keep_alive
+
+
+def tokens(values: list[bytes]) -> list[bytes]:
+    """Return the members of a list field, in lower case (RFC 9110, 5.6.1).
+
+    >>> tokens([b"keep-alive, Upgrade", b"x"])
+    [b'keep-alive', b'upgrade', b'x']
+    """
+    members = b",".join(values).lower().split(b",")
+    return [each.strip(b" \t") for each in members if each.strip(b" \t")]
+
+
+def _read_special(head: Head, largest_body: int | None) -> None:
+    """Learn from the fields what concerns the connection."""
+    special = _special(head.fields)
+    is_old = head.http_version == "1.0"
+    _check_host(special, is_old=is_old)
+    head.length = _body_length(special, largest_body, is_old=is_old)
+    head.expects = b"expect" in special and _expects(special, head.length, is_old=is_old)
+    head.is_websocket = b"upgrade" in special and _is_handshake(special)
+    if head.is_websocket and head.length and head.method == "GET":
+        raise BadRequest  # its body could not be told from frames
+    if head.method == "CONNECT":
+        head.keep_alive = False  # what follows would be for a tunnel
+
+
+def _special(fields: list[Field]) -> dict[bytes, list[bytes]]:
+    special: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        key = name.lower()
+        if key in SPECIAL:
+            special.setdefault(key, []).append(value)
+    return special
+
+
+def _refused_line(line: bytes, limits: Limits) -> HTTPError:
+    if limits.max_target is not None and len(line) > limits.max_target + LINE_ROOM:
+        return URITooLong()
+    return HTTPVersionNotSupported() if OTHER_VERSION.fullmatch(line) else BadRequest()
+
+
+def _refused_fields(fields: list[Field]) -> HTTPError:
+    """Return the answer to fields that httptools does not take, as far as it gave them."""
+    special = _special(fields)
+    if b"content-length" not in special and b"transfer-encoding" in special:
+        return _refused_coding(special[b"transfer-encoding"])
+    return BadRequest()
+
+
+def _refused_coding(values: list[bytes]) -> HTTPError:
+    """Tell a coding that we do not know (RFC 9112, 6.1) from one that nobody can read."""
+    unknown = set(tokens(values)) - {b"chunked", b"identity"}
+    return http_error(501 if unknown else 400)
+
+
+def _check_target(method: bytes, target: bytes) -> None:
+    """Refuse what is none of the four forms of a target (RFC 9112, 3.2)."""
+    if target == b"*" and method == b"OPTIONS":
+        return
+    form = AUTHORITY_FORM if method == b"CONNECT" else ABSOLUTE_FORM
+    if not form.fullmatch(target):
+        raise BadRequest
+
+
+def _check_host(special: Special, *, is_old: bool) -> None:
+    """Refuse a Host that is missing, repeated or no host (RFC 9112, 3.2)."""
+    hosts = special.get(b"host")
+    if hosts is None:
+        if not is_old:
+            raise BadRequest
+        return
+    if len(hosts) != 1 or not HOST.fullmatch(hosts[0].strip(b" \t")):
+        raise BadRequest
+
+
+def _body_length(special: Special, largest: int | None, *, is_old: bool) -> int:
+    """Return the length of the body (RFC 9112, 6.3); never guess."""
+    codings = special.get(b"transfer-encoding")
+    lengths = special.get(b"content-length")
+    if codings is not None:
+        if is_old or lengths is not None:
+            raise BadRequest
+        if len(codings) != 1 or codings[0].strip(b" \t").lower() != b"chunked":
+            raise _refused_coding(codings)
+        return CHUNKED
+    if lengths is None:
+        return 0
+    text = lengths[0].strip(b" \t")
+    if len(lengths) != 1 or not text.isdigit():
+        raise BadRequest
+    length = int(text) if len(text) < 20 else 10**19
+    if largest is not None and length > largest:
+        raise PayloadTooLarge
+    return length
+
+
+def _expects(special: Special, length: int, *, is_old: bool) -> bool:
+    """Say whether the client waits for 100; refuse other wishes (RFC 9110, 10.1.1)."""
+    if is_old:
+        return False
+    if tokens(special[b"expect"]) != [b"100-continue"]:
+        raise ExpectationFailed
+    return length != 0
+
+
+def _is_handshake(special: Special) -> bool:
+    """Say whether the fields ask for a WebSocket (RFC 6455, 4.2.1)."""
+    connection = tokens(special.get(b"connection", []))
+    return b"upgrade" in connection and b"websocket" in tokens(special[b"upgrade"])

@@ -1,0 +1,84 @@
+"""The head of a response: fields in, bytes and framing out (RFC 9112, 6 and 9)."""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ohia.http.headers import Headers, check_value
+from ohia.http.status import PHRASES
+
+__all__ = ["Fields", "Framing", "has_body", "read_fields", "render_refusal", "status_line"]
+
+# Written by the server, whatever the application thinks of them.
+CONNECTION_FIELDS = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
+)
+SPECIAL = CONNECTION_FIELDS | {"content-length", "date"}
+STATUS_LINES = {status: f"HTTP/1.1 {status} {text}\r\n" for status, text in PHRASES.items()}
+
+
+class Framing(Enum):
+    """How a client knows where a response's body ends."""
+
+    NONE = auto()
+    LENGTH = auto()
+    CHUNKED = auto()
+    CLOSE = auto()
+
+
+@dataclass(slots=True)
+class Fields:
+    """What the application's fields mean to the server."""
+
+    text: str
+    """Those that are written as they are, one line each."""
+    length: int | None
+    wants_close: bool
+    has_date: bool
+
+
+def status_line(status: int, reason: str) -> str:
+    """Return the first line of a response; ValueError for a reason that would break it."""
+    if reason == PHRASES.get(status):
+        return STATUS_LINES[status]
+    return f"HTTP/1.1 {status} {check_value('reason', reason)}\r\n"
+
+
+def has_body(method: str, status: int) -> bool:
+    """Say whether a body follows the head (RFC 9110, 6.4.1)."""
+    return method != "HEAD" and status >= 200 and status not in {204, 304}
+
+
+def read_fields(headers: Headers, status: int) -> Fields:
+    """Sort the application's fields into those to write and those that steer the server."""
+    text = ""
+    length = None
+    wants_close = has_date = False
+    for name, value in headers.lines():
+        key = name.lower()
+        if key in SPECIAL:
+            if key == "content-length":
+                length = _length(value, length)
+                continue
+            if key in CONNECTION_FIELDS:
+                wants_close = wants_close or (key == "connection" and "close" in value.lower())
+                continue
+            has_date = True
+        text += f"{name}: {value}\r\n"
+    if status == 204 or status < 200:
+        length = None  # RFC 9110, 8.6
+    return Fields(text, length, wants_close, has_date)
+
+
+def _length(value: str, known: int | None) -> int:
+    if not (value.isascii() and value.isdigit()) or known is not None:
+        raise ValueError(f"Content-Length takes one number, got {value!r}")
+    return int(value)
+
+
+def render_refusal(status: int, date: str) -> bytes:
+    """Return a whole answer that the server gives by itself; the connection ends with it."""
+    body = PHRASES[status]
+    return (
+        f"{STATUS_LINES[status]}Content-Type: text/plain; charset=utf-8\r\n"
+        f"Content-Length: {len(body)}\r\n{date}Connection: close\r\n\r\n{body}"
+    ).encode("ascii")

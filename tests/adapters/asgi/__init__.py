@@ -1,0 +1,1 @@
+"""The ASGI adapter, driven by hand-written scopes and the messages that servers really send."""
