@@ -1,0 +1,516 @@
+"""The application: settings, use, errors, events, the life of a request."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from ohia import Context, HTTPError, Keygrip, Next, Ohia
+from ohia.testing import Client
+
+
+def test_settings_have_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OHIA_ENV", raising=False)
+    app = Ohia()
+    assert (app.env, app.proxy, app.subdomain_offset, app.json_spaces) == (
+        "development", False, 2, 2,
+    )  # fmt: skip
+    assert (app.name, app.keys, app.output_errors) == (None, None, None)
+
+
+@pytest.mark.parametrize(("value", "env"), [("test", "test"), ("", "development")])
+def test_env_is_read_unless_empty(monkeypatch: pytest.MonkeyPatch, value: str, env: str) -> None:
+    monkeypatch.setenv("OHIA_ENV", value)
+    assert Ohia().env == env
+    assert Ohia(env="production").env == "production"
+
+
+def test_keys_are_a_list_or_an_object_that_signs() -> None:
+    grip = Keygrip(["a"], "sha256")
+    assert Ohia(keys=grip).keygrip is grip
+    assert Ohia(keys=["a", "b"]).keygrip is not None
+    with pytest.raises(TypeError, match="a list of secrets"):
+        Ohia(keys="secret")
+    with pytest.raises(TypeError, match="sign"):
+        Ohia(keys=5)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Keys must be provided"):
+        Ohia(keys=[])
+
+
+def test_keys_are_never_shown() -> None:  # S21
+    app = Ohia(keys=["very-secret"])
+    assert "very-secret" not in f"{app!r} {app.to_dict()} {app.keygrip!r}"
+
+
+def test_use_returns_its_first_argument_and_takes_several() -> None:
+    app = Ohia()
+
+    @app.use
+    async def one(ctx: Context, next: Next) -> None: ...
+
+    async def two(ctx: Context) -> None: ...
+
+    assert app.use(two, one) is two
+    assert app.middleware == [one, two, one]
+
+
+async def async_generator(ctx: Context, next: Next) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize(
+    ("middleware", "advice"),
+    [
+        (None, "must be a function"),
+        ([], "must be a function"),
+        (async_generator, "await next"),
+        (Context, "instance"),
+        (lambda: None, "takes no argument"),
+        (lambda a, b, c: None, "needs a, b, c"),
+        (Ohia(), "mount"),
+    ],
+)
+def test_what_can_never_run_is_refused_at_use(middleware: Any, advice: str) -> None:
+    app = Ohia()
+    with pytest.raises(TypeError, match=advice):
+        app.use(middleware)
+    assert app.middleware == []
+    with pytest.raises(TypeError, match="at least one"):
+        app.use()
+
+
+async def test_cascading_in_every_spelling() -> None:
+    order: list[str] = []
+    app = Ohia()
+
+    @app.use
+    async def coroutine(ctx: Context, next: Next) -> None:
+        order.append(">> one")
+        await next()
+        order.append("<< one")
+
+    @app.use
+    def generator(ctx: Context, next: Next) -> Iterator[Any]:
+        order.append(">> two")
+        yield next
+        order.append("<< two")
+
+    @app.use
+    def plain(ctx: Context, next: Next) -> Any:
+        order.append(">> three")
+        return next()
+
+    @app.use
+    async def bare(ctx: Context, next: Next) -> None:
+        await next
+        order.append("<< four")
+
+    @app.use
+    def answering(ctx: Context) -> None:
+        ctx.body = "Hello World"
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "Hello World"
+    assert order == [">> one", ">> two", ">> three", "<< four", "<< two", "<< one"]
+
+
+async def test_middleware_added_later_takes_effect_on_the_next_request() -> None:
+    app = Ohia()
+    app.callback()
+    async with Client(app) as client:
+        assert (await client.get("/")).status == 404
+        app.use(lambda ctx: setattr(ctx, "body", "late"))
+        assert (await client.get("/")).text == "late"
+        app.middleware.clear()
+        assert (await client.get("/")).status == 404
+
+
+async def test_what_middleware_returns_never_becomes_a_body() -> None:
+    app = Ohia()
+    app.use(lambda ctx: "not a body")
+    async with Client(app) as client:
+        assert (await client.get("/")).status == 404
+
+
+async def test_a_compose_of_ones_own() -> None:
+    def compose(middleware: Any) -> Any:
+        async def composed(ctx: Context) -> None:
+            ctx.body = f"{len(middleware)} middleware"
+
+        return composed
+
+    app = Ohia(compose=compose)
+    app.use(lambda ctx: None)
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "1 middleware"
+
+
+async def test_each_app_has_a_context_of_its_own() -> None:
+    first, second = Ohia(), Ohia()
+    first.context.shout = lambda self: self.path.upper()  # type: ignore[attr-defined]
+    first.request.twice = property(lambda self: self.path * 2)  # type: ignore[attr-defined]
+    first.response.note = "noted"  # type: ignore[attr-defined]
+    for app in (first, second):
+
+        @app.use
+        def answer(ctx: Any) -> None:
+            ctx.body = [hasattr(ctx, "shout"), hasattr(ctx.request, "twice")]
+            if hasattr(ctx, "shout"):
+                ctx.body = ctx.shout() + ctx.request.twice + ctx.response.note
+
+    async with Client(first) as client:
+        assert (await client.get("/a")).text == "/A/a/anoted"
+    async with Client(second) as client:
+        assert (await client.get("/a")).json() == [False, False]
+
+
+async def test_current_context_is_the_requests_own() -> None:
+    app = Ohia()
+    seen: list[bool] = []
+
+    @app.use
+    async def look(ctx: Context) -> None:
+        await asyncio.gather(deeper(ctx), deeper(ctx))
+
+    async def deeper(ctx: Context) -> None:
+        seen.append(app.current_context is ctx)
+
+    async with Client(app) as client:
+        await asyncio.gather(*(client.get("/") for _ in range(5)))
+    assert seen == [True] * 10
+    assert app.current_context is None
+
+
+async def test_the_running_task_is_right_within_middleware() -> None:
+    app = Ohia()
+
+    @app.use
+    async def timed(ctx: Context, next: Next) -> None:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(0))
+            await next()
+
+    @app.use
+    def generator(ctx: Context, next: Next) -> Iterator[Any]:
+        ctx.body = str(asyncio.current_task() is not None)
+        yield next
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "True"
+
+
+async def test_error_listeners_get_the_error_and_if_they_can_the_context() -> None:
+    app = Ohia(env="development")
+    seen: list[Any] = []
+
+    @app.on("error")
+    def one(err: BaseException) -> None:
+        seen.append(type(err))
+
+    @app.on("error")
+    async def two(err: BaseException, ctx: Context) -> None:
+        seen.append(ctx.path)
+
+    @app.use
+    async def fail(ctx: Context) -> None:
+        raise KeyError("x")
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/p")).status == 500
+    assert seen == [KeyError, "/p"]
+
+
+async def test_a_listener_that_raises_stops_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    app = Ohia()
+
+    @app.on("error")
+    def broken(err: BaseException) -> None:
+        raise ValueError("broken listener")
+
+    app.use(lambda ctx: ctx.throw(500, "first"))
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).text == "Internal Server Error"
+    assert "broken listener" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "options", "printed"),
+    [
+        (ValueError("boom"), {"env": "development"}, True),
+        (ValueError("boom"), {"env": "test"}, False),
+        (ValueError("boom"), {"env": "test", "output_errors": True}, True),
+        (ValueError("boom"), {"env": "development", "output_errors": False}, False),
+        (HTTPError(500, "boom"), {"env": "development"}, True),
+        (HTTPError(404, "boom"), {"env": "development"}, False),
+        (HTTPError(400, "boom"), {"env": "development"}, False),
+        (HTTPError(400, "boom", expose=False), {"env": "development"}, True),
+    ],
+)
+async def test_errors_are_printed_to_stderr(
+    capsys: pytest.CaptureFixture[str], error: Exception, options: Any, printed: bool
+) -> None:
+    app = Ohia(**options)
+
+    @app.use
+    async def fail(ctx: Context) -> None:
+        raise error
+
+    async with Client(app, raise_errors=False) as client:
+        await client.get("/")
+    err = capsys.readouterr().err
+    assert ("boom" in err) is printed
+    if printed:
+        lines = err.split("\n")
+        assert (lines[0], lines[-2:]) == ("", ["", ""])
+        assert all(line.startswith("  ") for line in lines[1:-2])
+
+
+async def test_an_error_caught_upstream_is_silent() -> None:
+    app = Ohia()
+    errors: list[Any] = []
+    app.on("error", errors.append)
+
+    @app.use
+    async def rescue(ctx: Context, next: Next) -> None:
+        try:
+            await next()
+        except ValueError:
+            ctx.body = "rescued"
+
+    @app.use
+    async def fail(ctx: Context) -> None:
+        raise ValueError
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "rescued"
+    assert errors == []
+
+
+async def test_a_forgotten_await_is_named_outside_production(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = Ohia(env="development")
+
+    @app.use
+    async def forgetful(ctx: Context, next: Next) -> None:
+        next()
+
+    app.use(lambda ctx: None)
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    err = capsys.readouterr().err
+    assert "forgetful" in err
+    assert "await next()" in err
+
+
+async def test_next_twice_is_an_error_at_once() -> None:
+    app = Ohia()
+
+    @app.use
+    async def twice(ctx: Context, next: Next) -> None:
+        await next()
+        with pytest.raises(RuntimeError, match=r"next\(\) called multiple times"):
+            next()
+        ctx.body = "told"
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "told"
+
+
+async def test_state_is_a_namespace_filled_by_the_lifespan() -> None:
+    app = Ohia()
+    events: list[str] = []
+
+    @app.lifespan
+    async def one(app: Ohia) -> AsyncIterator[dict[str, str]]:
+        events.append("one up")
+        yield {"pool": "a pool"}
+        events.append("one down")
+
+    @app.lifespan
+    @asynccontextmanager
+    async def two(app: Ohia) -> AsyncIterator[None]:
+        events.append("two up")
+        yield
+        events.append("two down")
+
+    @app.use
+    async def answer(ctx: Context) -> None:
+        ctx.state.user = "tobi"
+        ctx.body = [ctx.state["user"], ctx.state.pool, sorted(ctx.state), "x" in ctx.state]
+        with pytest.raises(AttributeError):
+            _ = ctx.state.missing
+        with pytest.raises(KeyError):
+            _ = ctx.state["missing"]
+
+    async with Client(app) as client:
+        assert (await client.get("/")).json() == ["tobi", "a pool", ["pool", "user"], False]
+    assert events == ["one up", "two up", "two down", "one down"]
+
+
+async def test_a_lifespan_that_fails_to_start_unwinds_the_others() -> None:
+    app = Ohia()
+    events: list[str] = []
+
+    @app.lifespan
+    async def good(app: Ohia) -> AsyncIterator[None]:
+        events.append("up")
+        try:
+            yield
+        finally:
+            events.append("down")
+
+    @app.lifespan
+    async def bad(app: Ohia) -> AsyncIterator[None]:
+        raise OSError("no database")
+        yield
+
+    with pytest.raises(OSError, match="no database"):
+        await app.startup()
+    assert events == ["up", "down"]
+    with pytest.raises(OSError, match="no database"):
+        await app.startup()
+
+
+async def test_the_lifespan_is_entered_once_for_many_servers() -> None:
+    app = Ohia()
+    events: list[str] = []
+
+    @app.lifespan
+    async def count(app: Ohia) -> AsyncIterator[None]:
+        events.append("up")
+        yield
+        events.append("down")
+
+    async with app.lifespan_context(), app.lifespan_context():
+        assert events == ["up"]
+    assert events == ["up", "down"]
+
+
+def test_a_lifespan_without_a_yield_is_refused() -> None:
+    async def wrong(app: Ohia) -> None: ...
+
+    with pytest.raises(TypeError, match="yield"):
+        Ohia().lifespan(wrong)  # type: ignore[type-var]
+
+
+async def test_asgi_of_an_unknown_kind_raises() -> None:
+    with pytest.raises(ValueError, match="not 'smtp'"):
+        await Ohia()({"type": "smtp"}, None, None)  # type: ignore[arg-type]
+
+
+async def test_a_request_before_the_lifespan_warns_once() -> None:
+    app = Ohia(env="test")
+
+    @app.lifespan
+    async def up(app: Ohia) -> AsyncIterator[None]:
+        yield
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "path": "/", "raw_path": b"/", "query_string": b"", "headers": [], "scheme": "http",
+    }  # fmt: skip
+    with pytest.warns(RuntimeWarning, match="lifespan_context"):
+        await app(scope, receive, send)
+    await app(scope, receive, send)
+    assert [message.get("status") for message in sent] == [404, None, 404, None]
+
+
+@pytest.mark.parametrize(
+    ("args", "props", "expected"),
+    [
+        ((), {}, (500, "Internal Server Error", False)),
+        ((404,), {}, (404, "Not Found", True)),
+        ((400, "name required"), {"user": "tobi"}, (400, "name required", True)),
+        ((503, "x"), {"expose": True}, (503, "x", True)),
+    ],
+)
+async def test_throw(args: Any, props: Any, expected: Any) -> None:
+    app = Ohia(env="test")
+
+    @app.use
+    def middleware(ctx: Context) -> None:
+        try:
+            ctx.throw(*args, **props)
+        except HTTPError as error:
+            assert (error.status, error.message, error.expose) == expected
+            assert vars(error).get("user") == props.get("user")
+            ctx.body = type(error).__name__
+
+    async with Client(app) as client:
+        await client.get("/")
+
+
+async def test_throw_raises_a_given_error_as_it_is() -> None:
+    app = Ohia(env="test")
+    given = ValueError("mine")
+    app.use(lambda ctx: ctx.throw(given))
+    async with Client(app) as client:
+        with pytest.raises(ValueError, match="mine"):
+            await client.get("/")
+
+
+async def test_assert_throws_what_does_not_hold() -> None:
+    app = Ohia(env="test")
+
+    @app.use
+    def middleware(ctx: Context) -> None:
+        ctx.assert_(True, 400)  # noqa: FBT003
+        ctx.assert_.equal(1, 1.0, 400)
+        ctx.assert_.not_equal(1, 2, 400)
+        ctx.assert_.deep_equal({"a": [1]}, {"a": [1]}, 400)
+        ctx.assert_.ok("x", 400)
+        with pytest.raises(HTTPError):
+            ctx.assert_.strict_equal(1, 1.0, 400)
+        with pytest.raises(HTTPError):
+            ctx.assert_.fail(418)
+        ctx.assert_("", 401, "login", user=1)
+
+    async with Client(app) as client:
+        response = await client.get("/")
+    assert (response.status, response.text) == (401, "login")
+
+
+async def test_signed_cookies_by_default_where_there_are_keys() -> None:
+    app = Ohia(keys=["im a newer secret", "i like turtle"], env="test")
+
+    @app.use
+    def visits(ctx: Context) -> None:
+        n = int(ctx.cookies.get("views") or 0) + 1
+        ctx.cookies.set("views", str(n))
+        ctx.body = f"{n} views"
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "1 views"
+        second = await client.get("/")
+        assert second.text == "2 views"
+        assert second.headers.get_all("set-cookie")[1].startswith("views.sig=")
+        forged = await client.get("/", headers={"Cookie": "views=99; views.sig=x"})
+        assert forged.text == "1 views"
+
+
+async def test_disconnected_is_an_event() -> None:
+    app = Ohia()
+    seen: list[bool] = []
+
+    @app.use
+    async def wait(ctx: Context) -> None:
+        async with ctx.stream() as out:
+            await out.write("x")
+            seen.append(ctx.disconnected.is_set())
+            await ctx.disconnected.wait()
+            seen.append(ctx.disconnected.is_set())
+
+    async with Client(app) as client, client.stream("GET", "/") as response:
+        await anext(aiter(response))
+    assert seen == [False, True]
