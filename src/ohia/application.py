@@ -247,7 +247,6 @@ class Ohia(Emitter, Generic[S]):
         with contextlib.suppress(Exception):  # an error may refuse attributes
             error.header_sent = header_sent  # type: ignore[attr-defined]
         self.report(error, ctx)
-        exchange.failed(error)
         if ctx._socket is not None:
             await ctx._socket.close(*_close_code(error))
             await ctx._socket.wait_closed()
@@ -271,6 +270,7 @@ class Ohia(Emitter, Generic[S]):
 
     def report(self, error: BaseException, ctx: Context[S]) -> None:
         """Emit "error" with `error` and `ctx`; without a listener call `on_error`."""
+        ctx._exchange.failed(error)
         if not self.emit("error", error, ctx):
             self.on_error(error, ctx)
 

@@ -247,13 +247,11 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         self._status, self._message = 101, None
         self._body, self._payload = UNSET, None
         self._socket = WebSocket(
-            socket, json_default=self.app.json_default, on_error=self._socket_failed
+            socket,
+            json_default=self.app.json_default,
+            on_error=lambda error: self.app.report(error, self),
         )
         return self._socket
-
-    def _socket_failed(self, error: BaseException) -> None:
-        self.app.report(error, self)
-        self._exchange.failed(error)
 
     def to_dict(self) -> dict[str, Any]:
         """Return request, response, app and original URL, for logs, without secrets."""

@@ -5,8 +5,8 @@ tests. Whatever stands above it (context, request, response, upgrade) works the 
 
 The rules of an exchange:
 
-- The server makes it, starts a task that runs `await app.handle(exchange)`, and that task
-  calls `close()` last, exactly once. What is unfinished then is cut.
+- The server makes it and starts a task that runs `await app.handle(exchange)`. `handle` calls
+  `close()` last, exactly once. What is unfinished then is cut.
 - The response is sent by `send_response`, or by `send_head`, any number of `send_piece` and
   `end`. These hand over at the call, in order. They return None when there is nothing to wait
   for, else an awaitable that is done when the client has taken enough (back-pressure). Both

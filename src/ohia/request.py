@@ -237,15 +237,17 @@ class RequestSide:
     def href(self) -> str:
         """The whole URL as the client asked for it."""
         target = self._exchange.target
-        if target[:7].lower() == "http://" or target[:8].lower() == "https://":
-            return target
-        return f"{self.base_url}{target}"
+        return target if _is_absolute(target) else f"{self.base_url}{target}"
 
     @property
     def URL(self) -> URL:  # noqa: N802 - Koa's name
-        """The parts of `href`, frozen; each None if it is no valid URL."""
+        """The parts of `href`, frozen; each None if it is no valid URL.
+
+        None too where no host is known: what the path begins with must not pass for one.
+        """
         if self._parsed_url is None:
-            self._parsed_url = parse_url(self.href) or INVALID_URL
+            is_whole = bool(self.host) or _is_absolute(self._exchange.target)
+            self._parsed_url = (parse_url(self.href) if is_whole else None) or INVALID_URL
         return self._parsed_url
 
     @property
@@ -548,6 +550,11 @@ def _flat(items: Sequence[str | Sequence[str]]) -> list[str]:
     for item in items:
         flat.extend([item] if isinstance(item, str) else item)
     return flat
+
+
+def _is_absolute(target: str) -> bool:
+    """Say whether a request target is a whole URL (RFC 9112, 3.2.2)."""
+    return target[:7].lower() == "http://" or target[:8].lower() == "https://"
 
 
 def _below(target: str, mount_path: str) -> str:

@@ -31,9 +31,10 @@ __all__ = [
     "send_head",
 ]
 
+# Headers of an error that would frame its answer, or name another type than it has.
 FRAMING = frozenset(
     {"connection", "content-length", "content-type", "keep-alive", "te", "trailer"}
-    | {"transfer-encoding", "upgrade"}
+    | {"transfer-encoding"}
 )
 
 

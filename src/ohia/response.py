@@ -137,7 +137,7 @@ class ResponseSide:
     @property
     def message(self) -> str:
         """The reason phrase: as set, else that of the status, else ""."""
-        return PHRASES.get(self._status, "") if self._message is None else self._message
+        return self._message or PHRASES.get(self._status, "")
 
     @message.setter
     def message(self, message: str) -> None:
@@ -260,6 +260,7 @@ class ResponseSide:
         if not self._has_status:
             self._status = 200
             self._has_status = True
+            self._message = None  # as any new status does
 
     def _hold(self, source: object) -> None:
         if self._sources is None:
@@ -412,9 +413,9 @@ class ResponseSide:
         self._redirect(url, status, local=local)
 
     def back(self, alt: str = "/") -> None:
-        """Redirect to the Referer if that is on this host, else to `alt`."""
+        """Redirect to the Referer if that is on this host, else to `alt`, else to `/`."""
         referrer = self._request().get("Referer")
-        self._redirect(referrer if self._is_local(referrer) else alt, None, local=False)
+        self._redirect(referrer if self._is_local(referrer) else alt or "/", None, local=False)
 
     def _redirect(self, url: str, status: int | None, *, local: bool) -> None:
         if local and not self._is_local(url):

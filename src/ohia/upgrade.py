@@ -77,7 +77,7 @@ def check_handshake(exchange: Exchange) -> None:
     if not exchange.is_websocket:
         raise UpgradeRequired(
             "This resource speaks WebSocket only",
-            headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+            headers={"Upgrade": "websocket"},
         )
     headers = exchange.headers
     if exchange.method != "GET":
@@ -89,7 +89,8 @@ def check_handshake(exchange: Exchange) -> None:
         if not version:
             raise BadRequest("Missing Sec-WebSocket-Version")
         raise UpgradeRequired(
-            "Unsupported WebSocket version", headers={"Sec-WebSocket-Version": "13"}
+            "Unsupported WebSocket version",
+            headers={"Upgrade": "websocket", "Sec-WebSocket-Version": "13"},
         )
     keys = headers.get_all("sec-websocket-key")
     # Over HTTP/2 there is no key, and no Upgrade either (RFC 8441, 5).

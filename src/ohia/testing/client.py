@@ -8,21 +8,12 @@ client, as `ctx.throw(404)` is; and always a broken rule of `ohia.exchange`.
 
 import asyncio
 import codecs
-import re
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterable,
-    AsyncIterator,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.message import Message
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypedDict, TypeVar, Unpack, overload
-from urllib.parse import quote, urlencode
+from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -35,16 +26,23 @@ from ohia.adapters.memory import (
 )
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Address, Handler, SocketOptions
-from ohia.http.headers import Headers, HeaderValue
-from ohia.json import encode_json
+from ohia.http.headers import Headers
 from ohia.testing.cookie_jar import CookieJar, parse_set_cookie
+from ohia.testing.request import (
+    NOTHING,
+    Content,
+    Query,
+    RequestAddress,
+    RequestHeaders,
+    RequestOptions,
+    render_body,
+    split_url,
+)
 from ohia.websocket import WebSocket
 
 __all__ = ["Client", "Response", "Socket", "StreamedResponse", "UpgradeRefused"]
 
 Value = TypeVar("Value")
-
-PIECE = 64 * 1024  # bytes of a request that come at once, as from a network
 
 HANDSHAKE = {
     "Connection": "Upgrade",
@@ -52,30 +50,6 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",  # the sample of RFC 6455, 1.2
     "Sec-WebSocket-Version": "13",
 }
-PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))  # what a URL may keep as it is
-
-NOTHING: Any = object()  # no `json`, where None is a value
-
-RequestHeaders = Mapping[str, HeaderValue | None]
-"""Fields by name; None leaves out what the client would send by itself."""
-
-Query = Mapping[str, Any] | Sequence[tuple[str, Any]]
-"""Names and values for a query or a form; a list of values repeats the name."""
-
-
-Content = str | bytes | AsyncIterable[bytes]
-"""A body as it is: text goes as UTF-8, pieces without a Content-Length."""
-
-
-class RequestOptions(TypedDict, total=False):
-    """What a request may carry. At most one of `json`, `form` and `content` is its body."""
-
-    headers: RequestHeaders
-    query: Query
-    json: Any  # whatever msgspec can encode
-    form: Query
-    content: Content
-    cookies: Mapping[str, str]  # for this request, besides those that are kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,32 +132,6 @@ class Socket(WebSocket):
         self._end.lose()
 
 
-@dataclass(frozen=True, slots=True)
-class RequestAddress:
-    """Where a request goes: `authority` is the Host field, `target` path and query."""
-
-    secure: bool
-    authority: str
-    target: str
-
-    @property
-    def host(self) -> str:
-        """The host in lower case, without its port."""
-        host, separator, port = self.authority.lower().rpartition(":")
-        return host if separator and port.isdigit() else self.authority.lower()
-
-    @property
-    def port(self) -> int:
-        """The port, 80 or 443 where none is named."""
-        port = self.authority.rpartition(":")[2]
-        return int(port) if port.isdigit() else 443 if self.secure else 80
-
-    @property
-    def path(self) -> str:
-        """The target without its query."""
-        return self.target.partition("?")[0]
-
-
 class Client:
     """A client of `app` that needs no server: `async with Client(app) as client`.
 
@@ -206,7 +154,7 @@ class Client:
     ) -> None:
         self._app = app
         self._raise_errors = raise_errors
-        self._base = _split_url(base_url, None)
+        self._base = split_url(base_url, None)
         self._address = client
         self._headers = dict(headers or {})
         self._tasks: set[asyncio.Task[None]] = set()
@@ -279,8 +227,8 @@ class Client:
         Leaving the block hangs up if there is more, and waits for the application's end; what
         went wrong in it is raised there.
         """
-        address = _split_url(url, self._base, query)
-        fields, body = _render_body(method, json, form, content)
+        address = split_url(url, self._base, query)
+        fields, body = render_body(method, json, form, content)
         self._add_fields(fields, address, headers, cookies)
         exchange = self._exchange(method, address, fields, body)
         async with self._served(exchange):
@@ -303,7 +251,7 @@ class Client:
         `max_queue` messages wait for `receive`; then the application has to. Leaving the block
         closes with 1000 and waits for the application's end.
         """
-        address = _split_url(url, self._base, query)
+        address = split_url(url, self._base, query)
         fields = Headers(HANDSHAKE)
         if offered := ", ".join(subprotocols):
             fields["Sec-WebSocket-Protocol"] = offered
@@ -404,58 +352,6 @@ class Client:
             if not cookie.is_expired:
                 kept[cookie.name] = cookie.value
         return kept
-
-
-def _split_url(url: str, base: RequestAddress | None, query: Query = ()) -> RequestAddress:
-    """Return where `url` leads to from `base`; its target keeps all that can be sent as it is."""
-    url = quote(url.partition("#")[0], safe=PRINTABLE)
-    if rendered := _urlencode(query):
-        url += f"{'&' if '?' in url else '?'}{rendered}"
-    if base is not None and url.startswith(("/", "*")):
-        return replace(base, target=url)
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in {"http", "https", "ws", "wss"}:
-        raise ValueError(f"a URL starts with / or http://, https://, ws:// or wss://, got {url!r}")
-    authority = re.split("[/?]", rest, maxsplit=1)[0]
-    target = rest[len(authority) :]
-    if not target.startswith("/"):
-        target = f"/{target}"
-    return RequestAddress(scheme in {"https", "wss"}, authority, target)
-
-
-def _urlencode(pairs: Query) -> str:
-    named = pairs if isinstance(pairs, Sequence) else list(pairs.items())
-    return urlencode(named, doseq=True)
-
-
-def _render_body(
-    method: str,
-    json: Any,  # noqa: ANN401 - as in Client.stream
-    form: Query | None,
-    content: Content | None,
-) -> tuple[Headers, AsyncIterable[bytes] | None]:
-    """Return the body of a request, and the headers that tell of it."""
-    if (json is not NOTHING) + (form is not None) + (content is not None) > 1:
-        raise TypeError("a request has one body: json, form or content")
-    headers = Headers()
-    if json is not NOTHING:
-        headers["Content-Type"] = "application/json"
-        content = encode_json(json, None, None)
-    elif form is not None:
-        headers["Content-Type"] = "application/x-www-form-urlencoded"
-        content = _urlencode(form)
-    if isinstance(content, AsyncIterable):
-        headers["Transfer-Encoding"] = "chunked"
-        return headers, content
-    data = content.encode() if isinstance(content, str) else content or b""
-    if data or method in {"POST", "PUT", "PATCH"}:
-        headers["Content-Length"] = len(data)
-    return headers, _in_pieces(data) if data else None
-
-
-async def _in_pieces(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), PIECE):
-        yield content[start : start + PIECE]
 
 
 def _raise(error: BaseException) -> NoReturn:

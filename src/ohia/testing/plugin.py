@@ -6,7 +6,8 @@
         assert response.text == "Hello World"
 
 The fixture is an async generator, so that clients open and close in the test's own loop. It needs
-a plugin that runs `async def` tests: anyio's, or pytest-asyncio in auto mode.
+a plugin that runs async fixtures: anyio's, or pytest-asyncio in auto mode. With any other,
+`async with ohia.testing.Client(app) as client` does the same.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
