@@ -258,6 +258,14 @@ async def test_flush_headers_sends_them_and_takes_a_body_later() -> None:
     assert response.headers["x-early"] == "1"
 
 
+async def test_a_status_that_is_not_final_is_a_500() -> None:  # S39
+    def middleware(ctx: Context) -> None:
+        ctx.status = 199
+        ctx.body = "x"
+
+    assert (await answer(middleware)).status == 500
+
+
 async def test_respond_False_without_a_stream_or_socket_is_an_error() -> None:  # noqa: N802
     def middleware(ctx: Context) -> None:
         ctx.respond = False

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from ohia import Context, Next, Ohia, WebSocket, WebSocketClosed, upgrade
+from ohia.errors import Forbidden
 from ohia.http.headers import Headers
 from ohia.testing import Client, UpgradeRefused
 from ohia.upgrade import accept_headers, check_origin, choose_subprotocol
-from ohia.errors import Forbidden
 
 HANDSHAKE = {
     "Connection": "Upgrade",
@@ -205,11 +205,10 @@ async def test_upstream_stays_open_for_the_sockets_life() -> None:
         await next()
         events.append("upstream")
 
-    async with Client(app_of(upstream, echo)) as client:
-        async with client.websocket("/") as socket:
-            await socket.send("x")
-            await socket.receive()
-            assert events == ["detached"]
+    async with Client(app_of(upstream, echo)) as client, client.websocket("/") as socket:
+        await socket.send("x")
+        await socket.receive()
+        assert events == ["detached"]
     assert events == ["detached", "upstream"]
 
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import reprlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from types import (
     AsyncGeneratorType,
@@ -68,7 +68,7 @@ async def drive(
 def to_awaitable(item: Any) -> Awaitable[Any]:  # noqa: ANN401 - anything may be yielded
     """Return an awaitable for what a generator yielded; TypeError for what none can be made of."""
     if type(item) is CoroutineType or inspect.isawaitable(item):
-        return cast("Awaitable[Any]", item)
+        return item
     if _is_series(item) or isinstance(item, dict):
         return _all_of(_prepare(item))
     if is_generator(item):
@@ -78,19 +78,19 @@ def to_awaitable(item: Any) -> Awaitable[Any]:  # noqa: ANN401 - anything may be
     raise TypeError(_refusal(item))
 
 
-def is_generator(value: object) -> TypeGuard[Generator[Any, Any, Any]]:
+def is_generator(value: Any) -> TypeGuard[Generator[Any, Any, Any]]:  # noqa: ANN401
     """Say whether `value` is a generator to be driven (a generator expression is a list)."""
     return isinstance(value, Generator) and not _is_series(value)
 
 
-def _is_series(value: object) -> TypeGuard[Sequence[Any]]:
+def _is_series(value: Any) -> bool:  # noqa: ANN401 - anything may be yielded
     """Say whether `value` stands for several items in a row."""
     if isinstance(value, (list, tuple, map)):
         return True
     return isinstance(value, GeneratorType) and value.gi_code.co_name == "<genexpr>"
 
 
-def _refusal(item: object) -> str:
+def _refusal(item: Any) -> str:  # noqa: ANN401 - anything may be yielded
     """Return what to tell a generator that yielded `item`."""
     if item is None:
         return f"a bare `yield` (of None) waits for nothing: {MAY_YIELD}"
@@ -112,7 +112,7 @@ def _refusal(item: object) -> str:
 NEVER_PLAIN = (FunctionType, MethodType, BuiltinFunctionType, functools.partial, AsyncGeneratorType)
 
 
-def _can_wait(item: object) -> bool:
+def _can_wait(item: Any) -> bool:  # noqa: ANN401 - anything may be yielded
     return (
         inspect.isawaitable(item)
         or isinstance(item, (list, dict, Generator))
@@ -127,8 +127,7 @@ def _prepare(item: Any) -> Any:  # noqa: ANN401 - anything may be yielded
     TypeError for what may not stand there; no coroutine is left behind un-awaited then.
     """
     if isinstance(item, dict):
-        entries = cast("dict[Any, Any]", item)
-        return dict(zip(entries, _prepare_all(entries.values()), strict=True))
+        return dict(zip(item, _prepare_all(item.values()), strict=True))
     if _is_series(item):
         return _prepare_all(item)
     if isinstance(item, NEVER_PLAIN) and not _can_wait(item):
@@ -152,21 +151,20 @@ def _prepare_all(items: Any) -> list[Any]:  # noqa: ANN401 - any iterable of any
 def _discard(item: Any) -> None:  # noqa: ANN401 - anything may be yielded
     """Close the coroutines in `item` that never started, so that Python warns of none."""
     if isinstance(item, CoroutineType):
-        if inspect.getcoroutinestate(cast("Any", item)) == inspect.CORO_CREATED:
+        if inspect.getcoroutinestate(item) == inspect.CORO_CREATED:
             item.close()
     elif isinstance(item, dict):
-        _discard(list(cast("dict[Any, Any]", item).values()))
+        _discard(list(item.values()))
     elif isinstance(item, (list, tuple)):
-        for each in cast("Sequence[Any]", item):
+        for each in item:
             _discard(each)
 
 
 async def _all_of(items: Any) -> Any:  # noqa: ANN401 - a list gives a list, a dict a dict
     """Return the values of prepared `items`, all awaited at once; the first error cancels."""
     if isinstance(items, dict):
-        entries = cast("dict[Any, Any]", items)
-        return dict(zip(entries, await _all_of(list(entries.values())), strict=True))
-    results = cast("list[Any]", items)[:]
+        return dict(zip(items, await _all_of(list(items.values())), strict=True))
+    results = list(items)
     waiting = [index for index, each in enumerate(results) if _can_wait(each)]
     if waiting:
         await _Parallel(results, len(waiting)).run(waiting)
@@ -188,11 +186,25 @@ class _Parallel:
         tasks = [asyncio.create_task(self.attempt(index)) for index in waiting]
         try:
             await self.over
+            await _stop(tasks)
         except GeneratorExit:  # the loop is gone: nobody can wait for them
             _cancel(tasks)
             raise
+        except asyncio.CancelledError:
+            await _stop(tasks)
+            raise
         finally:
-            ...
+            _discard(items)
+        self.raise_failure()
+
+    def raise_failure(self) -> None:
+        """Raise the first error, and keep it nowhere: it would hold itself by its traceback."""
+        failure, self.failure = self.failure, None
+        if failure is not None:
+            try:
+                raise failure
+            finally:
+                del failure
 
     async def attempt(self, index: int) -> None:
         """Fill one place. No error leaves here: SystemExit in a task would stop the loop."""
@@ -207,7 +219,8 @@ class _Parallel:
 
     def finish(self, failure: BaseException | None) -> None:
         if not self.over.done():
-            self.over.set_result(failure)
+            self.failure = failure
+            self.over.set_result(None)
 
 
 def _cancel(tasks: list[asyncio.Task[None]]) -> None:

@@ -40,11 +40,8 @@ class Debug:
 
     def enable(self, patterns: str) -> None:
         """Switch on what `patterns` name and everything else off, until DEBUG changes."""
-        names = patterns.replace(",", " ").split()
-        self._chosen = _any_of([each for each in names if not each.startswith("-")])
-        self._excluded = _any_of([each[1:] for each in names if each.startswith("-")])
-        for log in self._logs.values():
-            log.switch()
+        self._environment = os.environ.get("DEBUG", "")
+        self._choose(patterns)
 
     def disable(self) -> None:
         """Switch everything off, until DEBUG changes."""
@@ -55,7 +52,14 @@ class Debug:
         patterns = os.environ.get("DEBUG", "")
         if patterns != self._environment:
             self._environment = patterns
-            self.enable(patterns)
+            self._choose(patterns)
+
+    def _choose(self, patterns: str) -> None:
+        names = patterns.replace(",", " ").split()
+        self._chosen = _any_of([each for each in names if not each.startswith("-")])
+        self._excluded = _any_of([each[1:] for each in names if each.startswith("-")])
+        for log in self._logs.values():
+            log.switch()
 
     def is_on(self, namespace: str) -> bool:
         """Say whether the patterns name `namespace`; an exclusion wins.

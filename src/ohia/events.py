@@ -8,9 +8,10 @@ import asyncio
 import inspect
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, overload
 
 __all__ = ["Emitter"]
@@ -47,7 +48,7 @@ class Emitter:
         Without `fn`, a decorator. Returns `fn`. TypeError for what cannot listen.
         """
         if fn is None:
-            return lambda fn: self._add(event, fn, once=False)
+            return partial(self._add, event, once=False)
         return self._add(event, fn, once=False)
 
     @overload
@@ -57,7 +58,7 @@ class Emitter:
     def once(self, event: str, fn: Listener | None = None) -> Listener:
         """Call `fn` at the next `event` alone; otherwise as `on`."""
         if fn is None:
-            return lambda fn: self._add(event, fn, once=True)
+            return partial(self._add, event, once=True)
         return self._add(event, fn, once=True)
 
     def off(self, event: str, fn: Listener) -> None:
@@ -122,7 +123,7 @@ class Emitter:
         if inspect.isawaitable(result):
             self._start(_attend(event, result))
 
-    def _start(self, attending: "asyncio._CoroutineLike[None]") -> None:
+    def _start(self, attending: Coroutine[Any, Any, None]) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:

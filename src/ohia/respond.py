@@ -79,6 +79,7 @@ async def respond(ctx: ResponseSide) -> None:
         or ctx._response_headers.sent
         or ctx.method == "HEAD"
         or ctx._status in EMPTY
+        or ctx._status < 200
     ):
         await _respond_with_care(ctx)
         return
@@ -93,6 +94,8 @@ async def respond(ctx: ResponseSide) -> None:
 
 async def _respond_with_care(ctx: ResponseSide) -> None:
     """Do as `respond`, for whatever is not just bytes to be sent."""
+    if ctx._status < 200:
+        raise RuntimeError(f"{ctx._status} is not the status of a final response")
     whole = _whole_body(ctx)
     pieces = None
     if ctx._filters is not None and whole and _wants_body(ctx):
@@ -117,7 +120,7 @@ async def _respond_with_care(ctx: ResponseSide) -> None:
 
 
 def _wants_body(ctx: ResponseSide) -> bool:
-    return ctx.method != "HEAD" and ctx._status not in EMPTY and ctx._status >= 200
+    return ctx.method != "HEAD" and ctx._status not in EMPTY
 
 
 def _whole_body(ctx: ResponseSide) -> bytes | None:
@@ -272,7 +275,7 @@ async def _send_if_whole(ctx: ResponseSide, whole: bytes | None) -> bool:
 
 def _strip_for_no_body(ctx: ResponseSide) -> None:
     headers = ctx._response_headers
-    if ctx._status in EMPTY or ctx._status < 200:
+    if ctx._status in EMPTY:
         for name in ("content-type", "content-length", "transfer-encoding"):
             headers.remove(name)
     elif ctx._filters is not None:

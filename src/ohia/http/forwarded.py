@@ -29,7 +29,7 @@ MAX_HOPS = 1000  # of longer lists the left end is not read
 
 CHAR = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # of a token (RFC 9110, 5.6.2)
 PAIR = re.compile(  # RFC 7239, 4; that an address lacks its quotes is overlooked
-    rf'[ \t]*+(?:(?P<name>{CHAR}++)=(?P<value>(?:{CHAR}|[:\[\]])++|"(?:[^"\\]|\\.)*+")[ \t]*+)?'
+    rf'[ \t;]*+(?:(?P<name>{CHAR}++)=(?P<value>(?:{CHAR}|[:\[\]])++|"(?:[^"\\]|\\.)*+")[ \t]*+)?'
     r"(?P<end>[;,]|\Z)"
 )
 ESCAPED = re.compile(r"\\(.)")
@@ -89,8 +89,8 @@ def resolve(
     return Hop(
         ip=ips[0] or peer if ips else peer,
         ips=ips,
-        host=None if host is None else clean_host(host),
-        protocol=PROTOCOLS.get((_pick(lists.protocols, depth) or "").lower()),
+        host=clean_host(host) if host else None,
+        protocol=PROTOCOLS.get(_pick(lists.protocols, depth).lower()),
     )
 
 
@@ -158,14 +158,14 @@ def _depth(proxy: Proxy, addresses: Sequence[str]) -> int:
     return max(len(addresses), 1)
 
 
-def _pick(entries: Sequence[str], depth: int) -> str | None:
-    """Return the entry `depth` from the right, the leftmost of fewer, None of none."""
-    return entries[-min(depth, len(entries))].strip(" \t") if entries else None
+def _pick(entries: Sequence[str], depth: int) -> str:
+    """Return the entry `depth` from the right, the leftmost of fewer, empty if there is none."""
+    return entries[-min(depth, len(entries))].strip(" \t") if entries else ""
 
 
 def _read(headers: Headers, ip_header: str) -> _Lists:
     if ip_header.lower() == "forwarded":
-        elements = _parse_forwarded(headers.get(ip_header, ""))[-MAX_HOPS:]
+        elements = _parse_forwarded(headers.get(ip_header, ""))
         return _Lists(*([each.get(name, "") for each in elements] for name in RFC_7239))
     names = (ip_header, "x-forwarded-host", "x-forwarded-proto")
     return _Lists(*(_split(headers.get(name, "")) for name in names))
@@ -182,10 +182,11 @@ def _parse_forwarded(field: str) -> list[dict[str, str]]:
     The client may have left a quote open to swallow what the proxies added. Then every comma
     separates, and an element that is malformed has no parameters.
     """
-    elements = _parse_elements(field)
+    pieces = field.rsplit(",", MAX_HOPS)[-MAX_HOPS:]
+    elements = _parse_elements(",".join(pieces)) if field else []
     if elements is None:
-        pieces = map(_parse_elements, field.rsplit(",", MAX_HOPS))
-        elements = [{} if each is None else each[0] for each in pieces]
+        parsed = map(_parse_elements, pieces)
+        elements = [{} if each is None else each[0] for each in parsed]
     return elements
 
 

@@ -51,7 +51,9 @@ MAX_DOMAIN = 253  # characters (RFC 1035, 2.3.4); Punycode takes quadratic time
 IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
 
-NOT_IN_URL = re.compile(r"[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7a\x7c~]|%(?![0-9A-Fa-f]{2})")
+NOT_IN_URL = re.compile(
+    r"[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7a\x7c~]+|%(?![0-9A-Fa-f]{2})"
+)
 ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\\?#]*")  # RFC 9112, 3.2.2
 AUTHORITY_FORM = re.compile(r"[^/@]*:[0-9]+")  # RFC 9112, 3.2.3
 
