@@ -27,7 +27,7 @@ def app_of(*middleware: Any, **options: Any) -> Ohia:
 
 async def echo(ctx: Context, next: Next) -> None:
     if not ctx.upgradable:
-        return await next()
+        return await next()  # type: ignore[no-any-return]
     socket = await ctx.upgrade()
     async for message in socket:
         await socket.send(message)
