@@ -12,6 +12,9 @@ from ohia import Context, HTTPError, Ohia
 from ohia.testing import Client, Response
 
 
+JSON = "application/json; charset=utf-8"
+
+
 async def answer(middleware: Any, path: str = "/", method: str = "GET", **headers: str) -> Response:
     app = Ohia(env="test")
     app.use(middleware)
@@ -49,14 +52,14 @@ async def test_without_a_body_the_status_is_404_as_text() -> None:
         (b"ab", "application/octet-stream", b"ab"),
         (bytearray(b"ab"), "application/octet-stream", b"ab"),
         (memoryview(b"ab"), "application/octet-stream", b"ab"),
-        ({"a": 1}, "application/json; charset=utf-8", b'{\n  "a": 1\n}'),
-        ([], "application/json; charset=utf-8", b"[]"),
-        (0, "application/json; charset=utf-8", b"0"),
-        (False, "application/json; charset=utf-8", b"false"),
-        (1.5, "application/json; charset=utf-8", b"1.5"),
-        (float("nan"), "application/json; charset=utf-8", b"null"),
-        ({3}, "application/json; charset=utf-8", b"[\n  3\n]"),
-        (datetime(2026, 1, 2, tzinfo=UTC), "application/json; charset=utf-8", b'"2026-01-02T00:00:00Z"'),
+        ({"a": 1}, JSON, b'{\n  "a": 1\n}'),
+        ([], JSON, b"[]"),
+        (0, JSON, b"0"),
+        (False, JSON, b"false"),
+        (1.5, JSON, b"1.5"),
+        (float("nan"), JSON, b"null"),
+        ({3}, JSON, b"[\n  3\n]"),
+        (datetime(2026, 1, 2, tzinfo=UTC), JSON, b'"2026-01-02T00:00:00Z"'),
         (io.BytesIO(b"file"), "application/octet-stream", b"file"),
         (io.StringIO("text"), "application/octet-stream", b"text"),
         (iter(["a", b"b", bytearray(b"c")]), "application/octet-stream", b"abc"),

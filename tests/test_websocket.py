@@ -103,8 +103,7 @@ async def test_iteration_ends_when_the_peer_closes() -> None:
     messages: list[Any] = []
 
     async def server(socket: WebSocket) -> None:
-        async for message in socket:
-            messages.append(message)
+        messages.extend([message async for message in socket])
         messages.append("ended")
 
     async def client(socket: Any) -> None:

@@ -22,10 +22,11 @@ from ohia.debug import debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.events import Emitter
 from ohia.exchange import Exchange
+from ohia.http.forwarded import Proxy, compile_proxy
 from ohia.json import JsonDefault
 from ohia.keygrip import Keygrip, Keys
 from ohia.lifespan import Lifespan, LifespanFunction
-from ohia.request import Proxy, Request
+from ohia.request import Request
 from ohia.respond import close_sources, respond, respond_with_error
 from ohia.response import Response
 from ohia.server.server import Server
@@ -105,6 +106,17 @@ class Ohia(Emitter, Generic[S]):
     def keys(self, keys: Sequence[str | bytes] | Keys | None) -> None:
         self._keys = keys
         self._keygrip = _keygrip(keys)
+
+    @property
+    def proxy(self) -> Proxy:
+        """Whom to trust about the client: False, True, a number of hops or networks."""
+        return self._proxy
+
+    @proxy.setter
+    def proxy(self, proxy: Proxy) -> None:
+        if not isinstance(proxy, int):
+            compile_proxy(proxy)  # a bad network is told now
+        self._proxy = proxy
 
     @property
     def keygrip(self) -> Keys | None:

@@ -10,12 +10,11 @@ import functools
 import inspect
 import reprlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
 from contextlib import suppress
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
-    CoroutineType,
     FunctionType,
     GeneratorType,
     MethodType,
@@ -47,29 +46,33 @@ async def drive(
     Each yielded item is awaited as `to_awaitable` understands it; `next` itself is called first.
     Every error, cancellation too, is thrown into the generator at its `yield`.
     """
-    resume: Callable[[Any], Any] = generator.send
-    value: Any = None
-    while True:
-        try:
-            item = resume(value)
-        except StopIteration as stop:
-            return cast("R", stop.value)
-        finally:
-            value = None  # an error kept here would hold its own traceback in a cycle
-        try:
-            value = await (next() if item is next else to_awaitable(item))
-            resume = generator.send
-        except BaseException as error:  # noqa: BLE001 - the generator decides
-            value = error
-            resume = generator.throw
-        item = None
+    send = generator.send
+    failure: BaseException | None = None
+    try:
+        item = send(None)
+        while True:
+            try:
+                value = await (next() if item is next else to_awaitable(item))
+            except BaseException as error:  # noqa: BLE001 - the generator decides
+                failure = error
+            else:
+                item = send(value)
+                continue
+            item = None  # here and below: what holds the error would make a cycle with it
+            try:
+                item = generator.throw(failure)
+            finally:
+                failure = None
+    except StopIteration as stop:
+        result: R = stop.value
+        return result
 
 
 def to_awaitable(item: Any) -> Awaitable[Any]:  # noqa: ANN401 - anything may be yielded
     """Return an awaitable for what a generator yielded; TypeError for what none can be made of."""
-    if type(item) is CoroutineType or inspect.isawaitable(item):
+    if inspect.isawaitable(item):
         return item
-    if _is_series(item) or isinstance(item, dict):
+    if _is_series(item) or _is_dict(item):
         return _all_of(_prepare(item))
     if is_generator(item):
         return drive(item)
@@ -78,25 +81,28 @@ def to_awaitable(item: Any) -> Awaitable[Any]:  # noqa: ANN401 - anything may be
     raise TypeError(_refusal(item))
 
 
-def is_generator(value: Any) -> TypeGuard[Generator[Any, Any, Any]]:  # noqa: ANN401
+def is_generator(value: object) -> TypeGuard[Generator[Any, Any, Any]]:
     """Say whether `value` is a generator to be driven (a generator expression is a list)."""
-    return isinstance(value, Generator) and not _is_series(value)
+    return isinstance(value, Generator) and not _is_series(cast("object", value))
 
 
-def _is_series(value: Any) -> bool:  # noqa: ANN401 - anything may be yielded
+def _is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
+    return isinstance(value, dict)
+
+
+def _is_series(value: object) -> TypeGuard[Iterable[Any]]:
     """Say whether `value` stands for several items in a row."""
     if isinstance(value, (list, tuple, map)):
         return True
-    return isinstance(value, GeneratorType) and value.gi_code.co_name == "<genexpr>"
+    return inspect.isgenerator(value) and value.gi_code.co_name == "<genexpr>"
 
 
 def _refusal(item: Any) -> str:  # noqa: ANN401 - anything may be yielded
     """Return what to tell a generator that yielded `item`."""
     if item is None:
         return f"a bare `yield` (of None) waits for nothing: {MAY_YIELD}"
-    if isinstance(item, (AsyncGeneratorType, set, frozenset)) or inspect.isasyncgenfunction(item):
-        kind = type(item).__name__
-        return f"cannot yield {reprlib.repr(item)} ({kind}): {MAY_YIELD}; make it a list first"
+    if inspect.isasyncgen(item) or inspect.isasyncgenfunction(item):
+        return f"cannot yield an async generator ({item.__name__}): collect it in an `async def`"
     if callable(item) and not isinstance(item, type):
         name = getattr(item, "__name__", reprlib.repr(item))
         return (
@@ -110,6 +116,10 @@ def _refusal(item: Any) -> str:  # noqa: ANN401 - anything may be yielded
 
 # Among the items of a list these are mistakes; every other value that cannot wait passes as it is.
 NEVER_PLAIN = (FunctionType, MethodType, BuiltinFunctionType, functools.partial, AsyncGeneratorType)
+
+
+def _is_mistake(item: object) -> bool:
+    return isinstance(item, NEVER_PLAIN) and not _can_wait(item)
 
 
 def _can_wait(item: Any) -> bool:  # noqa: ANN401 - anything may be yielded
@@ -126,11 +136,11 @@ def _prepare(item: Any) -> Any:  # noqa: ANN401 - anything may be yielded
 
     TypeError for what may not stand there; no coroutine is left behind un-awaited then.
     """
-    if isinstance(item, dict):
+    if _is_dict(item):
         return dict(zip(item, _prepare_all(item.values()), strict=True))
     if _is_series(item):
         return _prepare_all(item)
-    if isinstance(item, NEVER_PLAIN) and not _can_wait(item):
+    if _is_mistake(item):
         raise TypeError(_refusal(item))
     return item
 
@@ -150,19 +160,19 @@ def _prepare_all(items: Any) -> list[Any]:  # noqa: ANN401 - any iterable of any
 
 def _discard(item: Any) -> None:  # noqa: ANN401 - anything may be yielded
     """Close the coroutines in `item` that never started, so that Python warns of none."""
-    if isinstance(item, CoroutineType):
+    if inspect.iscoroutine(item):
         if inspect.getcoroutinestate(item) == inspect.CORO_CREATED:
             item.close()
-    elif isinstance(item, dict):
+    elif _is_dict(item):
         _discard(list(item.values()))
     elif isinstance(item, (list, tuple)):
-        for each in item:
+        for each in cast("Iterable[Any]", item):
             _discard(each)
 
 
 async def _all_of(items: Any) -> Any:  # noqa: ANN401 - a list gives a list, a dict a dict
     """Return the values of prepared `items`, all awaited at once; the first error cancels."""
-    if isinstance(items, dict):
+    if _is_dict(items):
         return dict(zip(items, await _all_of(list(items.values())), strict=True))
     results = list(items)
     waiting = [index for index, each in enumerate(results) if _can_wait(each)]
@@ -290,6 +300,11 @@ def _as_exception(error: object) -> BaseException:
     return RuntimeError(f"the callback was given the error {reprlib.repr(error)}")
 
 
+def _is_thunkless(fn: object) -> bool:
+    """Say whether `fn` never calls back."""
+    return not callable(fn) or inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn)
+
+
 def thunk(fn: Callable[..., object], *args: Any) -> Thunk:  # noqa: ANN401 - for `fn`
     """Make a function that takes a callback yieldable and awaitable: `fn(*args, callback)`.
 
@@ -301,7 +316,7 @@ def thunk(fn: Callable[..., object], *args: Any) -> Thunk:  # noqa: ANN401 - for
     >>> asyncio.run(answer())
     42
     """
-    if not callable(fn) or inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn):
+    if _is_thunkless(fn):
         raise TypeError(f"thunk() takes a plain function that calls back, got {reprlib.repr(fn)}")
     return Thunk(fn, args)
 

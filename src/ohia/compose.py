@@ -48,9 +48,9 @@ class Downstream:
         return step(self.ctx, self.outer)
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return _finish(self()).__await__()
+        return self().__await__()
 
-    def __iter__(self) -> Iterator["Downstream"]:
+    def __iter__(self) -> Generator["Downstream", Any, Any]:  # noqa: PYI058 - it has a value
         return (yield self)
 
 
@@ -118,8 +118,8 @@ def middleware_name(fn: object) -> str:
 
 def check_middleware(fn: object) -> None:
     """Raise TypeError for what could never run as middleware, and say what to write."""
-    if inspect.iscoroutine(fn) or isinstance(fn, (Generator, AsyncGeneratorType)):
-        name = getattr(fn, "__name__", "it")
+    if inspect.iscoroutine(fn) or inspect.isgenerator(fn) or inspect.isasyncgen(fn):
+        name = fn.__name__
         raise TypeError(
             f"middleware must be a function, got the result of {name}(): you called "
             "it, pass the function itself"
@@ -218,10 +218,10 @@ def _layer(fn: Any) -> _Layer:  # noqa: ANN401 - checked by then
     name, function = middleware_name(fn), _function_of(fn)
     call = fn if _places(fn) >= 2 else _without_next(fn)
     if inspect.iscoroutinefunction(function) or isinstance(fn, Composed):
-        return _Layer(call, name, "`await next()`")
+        return _Layer(call, name, "await next()")
     if inspect.isgeneratorfunction(function) and not _is_awaitable_generator(function):
-        return _Layer(_driven(call), name, "`yield next`")
-    return _Layer(_answered(call), name, "`return next()` (in an `async def`: `await next()`)")
+        return _Layer(_driven(call), name, "yield next()")
+    return _Layer(_answered(call), name, "await next()")
 
 
 def _is_awaitable_generator(function: Any) -> bool:  # noqa: ANN401 - a function of any sort
@@ -308,36 +308,47 @@ def _link_checked(layer: _Layer, following: Step) -> Step:
         except BaseException:
             _close_unstarted(downstream.coroutine)
             raise
-        _check_awaited(layer, downstream.coroutine, result)
+        _check_awaited(layer, downstream, result)
         return result
 
     return step
 
 
-def _check_awaited(
-    layer: _Layer, downstream: "CoroutineType[Any, Any, Any] | None", result: object
-) -> None:
-    """Raise RuntimeError if the middleware left something un-awaited that it should not have."""
-    if downstream is not None and downstream.cr_frame is not None:
-        if _close_unstarted(downstream):
-            raise RuntimeError(
-                f"{layer.name} called next() without awaiting it: write {layer.spelling}"
-            )
-        raise RuntimeError(f"{layer.name} returned before what next() started had ended: await it")
-    if isinstance(result, CoroutineType) and _close_unstarted(result):
+def _check_awaited(layer: _Layer, downstream: _CheckedDownstream, result: object) -> None:
+    """Raise RuntimeError if the middleware left something to wait for behind."""
+    coroutine = downstream.coroutine
+    if result is downstream or (result is coroutine and result is not None):
+        _close_unstarted(coroutine)
         raise RuntimeError(
-            f"{layer.name} returned the coroutine {result.__qualname__}() without "
-            "awaiting it: write `return await`"
+            f"{layer.name} returned next() without awaiting it: write `return {layer.spelling}`"
+        )
+    if _close_unstarted(coroutine):
+        raise RuntimeError(
+            f"{layer.name} called next() without awaiting it: write `{layer.spelling}`"
+        )
+    if coroutine is not None and coroutine.cr_frame is not None:
+        raise RuntimeError(f"{layer.name} returned before what its next() began had ended: await it")
+    if _close_unstarted(result):
+        raise RuntimeError(
+            f"{layer.name} returned {middleware_name(result)}() without awaiting it: write "
+            f"`return {layer.spelling.replace('next()', middleware_name(result) + '()')}`"
         )
 
 
-def _close_unstarted(coroutine: "CoroutineType[Any, Any, Any] | None") -> bool:
-    """Close `coroutine` if nobody ever awaited it, so that Python warns of it no more."""
-    if coroutine is None or inspect.getcoroutinestate(coroutine) != inspect.CORO_CREATED:
+def _close_unstarted(awaited: object) -> bool:
+    """Say whether nobody ever awaited a coroutine or drove a generator, and close it then.
+
+    So Python warns of it no more. What a task is about to begin is not meant.
+    """
+    if inspect.isgenerator(awaited):
+        unstarted = inspect.getgeneratorstate(awaited) == inspect.GEN_CREATED
+    elif inspect.iscoroutine(awaited):
+        unstarted = inspect.getcoroutinestate(awaited) == inspect.CORO_CREATED
+    else:
         return False
-    if coroutine in _coroutines_of_tasks():
+    if not unstarted or awaited in _coroutines_of_tasks():
         return False
-    coroutine.close()
+    awaited.close()
     return True
 
 

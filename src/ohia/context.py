@@ -41,8 +41,16 @@ Hook = Callable[..., object]
 """A function of ctx, plain or async."""
 
 STATE = (
-    *("_exchange", "_request_headers", "_url", "_mount_path", "_ip", "_parsed_query"),
-    *("_parsed_url", "_accept", "_request_body", "_response_headers", "_sticky", "_status"),
+    *("_exchange", "_request_headers", "_url", "_mount_path", "_ip", "_trusted_hop"),
+    *(
+        "_parsed_query",
+        "_parsed_url",
+        "_accept",
+        "_request_body",
+        "_response_headers",
+        "_sticky",
+        "_status",
+    ),
     *("_has_status", "_message", "_body", "_payload", "_body_is_null", "_sources", "_filters"),
     *("_before_send", "_on_detach", "_on_finished", "_flushed", "_stream", "_socket"),
     *("_late_warned", "app", "method", "respond"),
@@ -77,6 +85,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         self._url = None
         self._mount_path = None
         self._ip = None
+        self._trusted_hop = None
         self._parsed_query = None
         self._parsed_url = None
         self._accept = None

@@ -12,7 +12,6 @@ import builtins
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from ohia.exchange import Address, Exchange
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Accept", "Request", "RequestSide", "SocketInfo"]
 
 Value = TypeVar("Value")
-Proxy = bool | int | Sequence[str | IPv4Network | IPv6Network]
 
 IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "TRACE"})  # RFC 9110, 9.2.2
 
@@ -134,6 +132,7 @@ class RequestSide:
         _url: str | None
         _mount_path: str | None
         _ip: str | None
+        _trusted_hop: forwarded.Hop | None
         _parsed_query: tuple[str, Query] | None
         _parsed_url: URL | None
         _accept: Accept | None
@@ -154,6 +153,7 @@ class RequestSide:
     @headers.setter
     def headers(self, fields: Mapping[str, HeaderValue]) -> None:
         self._request_headers = fields if isinstance(fields, Headers) else Headers(fields)
+        self._trusted_hop = None
 
     header = headers
 
@@ -237,7 +237,10 @@ class RequestSide:
     def href(self) -> str:
         """The whole URL as the client asked for it."""
         target = self._exchange.target
-        return target if _is_absolute(target) else f"{self.base_url}{target}"
+        if _is_absolute(target):
+            return target
+        # What does not begin with a slash (`*`, `@evil.com`) must not become part of the host.
+        return f"{self.base_url}{target if target.startswith('/') else f'/{target}'}"
 
     @property
     def URL(self) -> URL:  # noqa: N802 - Koa's name
@@ -268,8 +271,8 @@ class RequestSide:
         """
         if self.app.proxy is not False:
             told = self._hop().host
-            if told:
-                return clean_host(told)
+            if told is not None:
+                return told
         return clean_host(self.headers.get("host", ""))
 
     @property
@@ -314,18 +317,20 @@ class RequestSide:
 
     def _peer(self) -> str:
         client = self._exchange.client
-        return "" if client is None else client[0]
+        return "" if client is None else forwarded.normalize_address(client[0])
 
     def _hop(self) -> forwarded.Hop:
-        client = self._exchange.client
-        return forwarded.resolve(
-            self.headers,
-            proxy=self.app.proxy,
-            ip_header=self.app.proxy_ip_header,
-            max_ips_count=self.app.max_ips_count,
-            peer=self._peer(),
-            is_unix=client is None or client[1] is None,
-        )
+        if self._trusted_hop is None:
+            client = self._exchange.client
+            self._trusted_hop = forwarded.resolve(
+                self.headers,
+                proxy=self.app.proxy,
+                ip_header=self.app.proxy_ip_header,
+                max_ips_count=self.app.max_ips_count,
+                peer=self._peer(),
+                is_unix=client is None or client[1] is None,
+            )
+        return self._trusted_hop
 
     @property
     def socket(self) -> SocketInfo:
@@ -497,7 +502,7 @@ class Request(RequestSide):
     async def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
     @overload
     async def json(self, type: builtins.type[Value]) -> Value: ...
-    async def json(self, type: builtins.type | None = None) -> object:
+    async def json(self, type: builtins.type[Any] | None = None) -> object:
         """Return the whole body as JSON, as `type` if a msgspec type is given; else 400."""
         return await self._body.json(self._limit(None), self.charset, type)
 

@@ -74,7 +74,7 @@ class RequestBody:
     async def json(self, limit: int | None, charset: str, type: None) -> Any: ...  # noqa: ANN401
     @overload
     async def json(self, limit: int | None, charset: str, type: type[Value]) -> Value: ...
-    async def json(self, limit: int | None, charset: str, type: type | None) -> object:
+    async def json(self, limit: int | None, charset: str, type: type[Any] | None) -> object:
         """Return the whole body as JSON, checked against a msgspec `type`; else BadRequest."""
         data = await self.read(limit)
         if charset and codecs_name(charset) not in {"utf-8", "ascii"}:

@@ -108,15 +108,20 @@ async def _respond_with_care(ctx: ResponseSide) -> None:
             if await _send_if_whole(ctx, whole):
                 return
             await send_head(ctx, run_hooks=False)
-        writer = BodyWriter(ctx._exchange, ctx._response_headers, wanted=_wants_body(ctx))
-        if pieces is not None and writer.wanted:
-            await pieces.send(writer)
-        elif whole:
-            await _done(writer.write(whole))
-        await _done(writer.end())
+        await _send_body(ctx, pieces, whole)
     finally:
         if pieces is not None:
             await pieces.close()
+
+
+async def _send_body(ctx: ResponseSide, pieces: "_Started | None", whole: bytes | None) -> None:
+    """Send what follows a head that has left alone."""
+    writer = BodyWriter(ctx._exchange, ctx._response_headers, wanted=_wants_body(ctx))
+    if pieces is not None and writer.wanted:
+        await pieces.send(writer)
+    elif whole:
+        await _done(writer.write(whole))
+    await _done(writer.end())
 
 
 def _wants_body(ctx: ResponseSide) -> bool:
@@ -350,9 +355,8 @@ def error_answer(error: BaseException) -> ErrorAnswer:
     expose: object = getattr(error, "expose", None)
     if expose is True:
         text = str(getattr(error, "message", None) or error)
-    headers: object = getattr(error, "headers", None) if isinstance(expose, bool) else None
-    given = cast("Mapping[str, Any]", headers) if isinstance(headers, Mapping) else {}
-    return ErrorAnswer(status, text, given)
+    headers: Any = getattr(error, "headers", None) if isinstance(expose, bool) else None
+    return ErrorAnswer(status, text, headers if isinstance(headers, Mapping) else {})  # pyright: ignore[reportUnknownArgumentType] - checked one by one when set
 
 
 async def respond_with_error(ctx: ResponseSide, error: BaseException) -> None:

@@ -33,6 +33,7 @@ from ohia.http.url import encode_url, parse_url
 from ohia.http.vary import add_vary
 from ohia.json import encode_json
 from ohia.request import Request, context_of, read_through, shown, write_through
+from ohia.sources import is_bytes_like
 from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class ResponseSide:
             return
         elif isinstance(body, str):
             payload = body.encode()
-        elif isinstance(body, bytes | bytearray | memoryview):
+        elif is_bytes_like(body):
             payload = bytes(body)
         else:
             self._set_other_body(body)
@@ -197,7 +198,7 @@ class ResponseSide:
         self._body, self._payload = body, None
         if isinstance(body, str):
             self._payload = body.encode()
-        elif isinstance(body, bytes | bytearray | memoryview):
+        elif is_bytes_like(body):
             self._payload = bytes(body)
         elif is_stream(body):
             self._hold(body)
@@ -576,7 +577,7 @@ def vary_on(headers: Headers, field: str | Sequence[str]) -> None:
     headers["Vary"] = add_vary(headers.get("vary", ""), field)
 
 
-def _guess_type(body: str | bytes | bytearray | memoryview) -> str:
+def _guess_type(body: object) -> str:
     if not isinstance(body, str):
         return BINARY
     return HTML if LOOKS_LIKE_HTML.match(body) else TEXT

@@ -4,9 +4,9 @@ import asyncio
 import inspect
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, TypeGuard
 
-__all__ = ["close_source", "pieces_of", "single"]
+__all__ = ["close_source", "is_bytes_like", "open_file", "pieces_of", "single"]
 
 PIECE = 256 * 1024  # bytes read from a file at once; a thread's hand-over costs as much as 64 KiB
 
@@ -97,11 +97,16 @@ def _step(iterator: Any) -> Next:  # noqa: ANN401 - found by looking
     return step
 
 
+def is_bytes_like(value: object) -> "TypeGuard[bytes | bytearray | memoryview[int]]":
+    """Say whether `value` is sent as bytes."""
+    return isinstance(value, bytes | bytearray | memoryview)
+
+
 def _as_bytes(piece: object) -> bytes:
     if isinstance(piece, bytes):
         return piece
     if isinstance(piece, str):
         return piece.encode()
-    if isinstance(piece, bytearray | memoryview):
+    if is_bytes_like(piece):
         return bytes(piece)
     raise TypeError(f"the pieces of a body are bytes or str, got {piece!r}")

@@ -106,7 +106,7 @@ class WebSocket:
     async def receive_json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
     @overload
     async def receive_json(self, type: type[Value]) -> Value: ...
-    async def receive_json(self, type: type | None = None) -> object:
+    async def receive_json(self, type: type[Any] | None = None) -> object:
         """Return the next message as JSON, as `type` if a msgspec type is given.
 
         What is not raises msgspec.DecodeError.

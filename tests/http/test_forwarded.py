@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from ipaddress import ip_network
 from time import perf_counter
 from typing import Any
@@ -13,7 +14,7 @@ INSIDE = ["10.0.0.0/8", "2001:db8::/32"]
 
 
 def ask(
-    fields: dict[str, str | list[str]], proxy: Proxy, peer: str = "10.0.0.1", **options: Any
+    fields: Mapping[str, str | list[str]], proxy: Proxy, peer: str = "10.0.0.1", **options: Any
 ) -> Hop:
     settings: dict[str, Any] = {
         "ip_header": "X-Forwarded-For",

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohia.http.host import clean_host, hostname, subdomains
+from ohia.http.host import clean_host, hostname, parse_host, subdomains
 
 hostile = st.text("a1.:[]@/?#\\ ,%\t\xa0é\x00")
 
@@ -28,6 +28,9 @@ hostile = st.text("a1.:[]@/?#\\ ,%\t\xa0é\x00")
         ("@", ""),
         ("user@evil.com/x", ""),
         ("user@b c", ""),
+        ("a/b@c", ""),
+        ("user@EXAMPLE.com:0080", "example.com"),
+        ("user@0x7f.1:81", "127.0.0.1:81"),
     ],
 )
 def test_the_host_is_what_could_be_one(value: str, host: str) -> None:
@@ -118,6 +121,49 @@ def test_subdomains_are_the_labels_before_the_domain(
     name: str, offset: int, labels: list[str]
 ) -> None:
     assert subdomains(name, offset) == labels
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("Example.COM", "example.com"),
+        ("a_b", "a_b"),
+        ("%41.com", "a.com"),
+        ("a.", "a."),
+        ("a..b", "a..b"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("127.1", "127.0.0.1"),
+        ("0x7F.0.1", "127.0.0.1"),
+        ("0177.0.0.01", "127.0.0.1"),
+        ("2130706433", "127.0.0.1"),
+        ("0x", "0.0.0.0"),  # noqa: S104 - nobody binds to it
+        ("1.2.3.4.", "1.2.3.4"),
+        ("\uff11.2.3.4", "1.2.3.4"),
+        ("1.2.3.4a", "1.2.3.4a"),
+        ("[::1]", "[::1]"),
+        ("[2001:DB8:0:0:1:0:0:1]", "[2001:db8::1:0:0:1]"),
+        ("[1:0:2:3:4:5:6:7]", "[1:0:2:3:4:5:6:7]"),
+        ("[::]", "[::]"),
+        ("[1::]", "[1::]"),
+        ("[::127.0.0.1]", "[::7f00:1]"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
+        ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
+        ("\uff45xample\u3002com", "example.com"),
+        ("ex\u00adample.com", "example.com"),
+        ("faß.de", "xn--fa-hia.de"),  # not fass.de: browsers go elsewhere
+        ("☃.net", "xn--n3h.net"),
+        ("a\u2024b", None),  # one dot leader becomes a dot too late
+        ("xn--BCHER-kvb", None),
+        ("a\u200db", None),
+        ("xn--\u00e9", None),
+        ("", None),
+        ("%", None),
+    ],
+)
+def test_a_host_has_one_spelling(text: str, host: str | None) -> None:
+    assert parse_host(text) == host
 
 
 @given(st.one_of(hostile, st.text()))

@@ -7,7 +7,6 @@ from ohia.http.url import (
     INVALID_URL,
     URL,
     encode_url,
-    parse_host,
     parse_url,
     target_path,
     target_querystring,
@@ -139,48 +138,6 @@ def test_a_url_is_read_and_written_as_browsers_do(text: str, expected: str) -> N
 )
 def test_what_is_no_url_is_none(text: str) -> None:
     assert parse_url(text) is None
-
-
-@pytest.mark.parametrize(
-    ("text", "host"),
-    [
-        ("Example.COM", "example.com"),
-        ("a_b", "a_b"),
-        ("%41.com", "a.com"),
-        ("a.", "a."),
-        ("a..b", "a..b"),
-        ("127.0.0.1", "127.0.0.1"),
-        ("127.1", "127.0.0.1"),
-        ("0x7F.0.1", "127.0.0.1"),
-        ("0177.0.0.01", "127.0.0.1"),
-        ("2130706433", "127.0.0.1"),
-        ("0x", "0.0.0.0"),  # noqa: S104 - nobody binds to it
-        ("1.2.3.4.", "1.2.3.4"),
-        ("\uff11.2.3.4", "1.2.3.4"),
-        ("1.2.3.4a", "1.2.3.4a"),
-        ("[::1]", "[::1]"),
-        ("[2001:DB8:0:0:1:0:0:1]", "[2001:db8::1:0:0:1]"),
-        ("[1:0:2:3:4:5:6:7]", "[1:0:2:3:4:5:6:7]"),
-        ("[::]", "[::]"),
-        ("[1::]", "[1::]"),
-        ("[::127.0.0.1]", "[::7f00:1]"),
-        ("bücher.example", "xn--bcher-kva.example"),
-        ("BÜCHER.example", "xn--bcher-kva.example"),
-        ("xn--bcher-kva.example", "xn--bcher-kva.example"),
-        ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
-        ("\uff45xample\u3002com", "example.com"),
-        ("ex\u00adample.com", "example.com"),
-        ("faß.de", "xn--fa-hia.de"),  # not fass.de: browsers go elsewhere
-        ("☃.net", "xn--n3h.net"),
-        ("a\u2024b", None),  # one dot leader becomes a dot too late
-        ("xn--BCHER-kvb", None),
-        ("a\u200db", None),
-        ("", None),
-        ("%", None),
-    ],
-)
-def test_a_host_has_one_spelling(text: str, host: str | None) -> None:
-    assert parse_host(text) == host
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ class HeadReader:
         head.method = method.decode("ascii")
         head.target = target.decode("ascii")
         head.http_version = VERSIONS[minor]
-        head.keep_alive = self._parse(FIRST_LINES[minor] + data[line.end() : end + 4])
+        self._parse(FIRST_LINES[minor] + data[line.end() : end + 4])
         head.fields = self._fields
         _read_special(head, self._limits.max_request_body)
-        if head.length:
-            self._parser = None  # it waits for the body, which goes another way
+        if head.length or not head.keep_alive:
+            self._parser = None  # it waits for the body, or takes nothing more
         if data.find(b" \r\n", start, end + 2) > 0 or data.find(b"\t\r\n", start, end + 2) > 0:
             head.fields = [(name, value.rstrip(b" \t")) for name, value in head.fields]
         return head
@@ -132,7 +132,7 @@ class HeadReader:
         self._check_sizes(0, size)
         if NEVER_IN_A_HEAD.search(data, max(start, seen - 1)):
             raise BadRequest
-        if line >= seen - 1 and not REQUEST_LINE.match(data, start):
+        if line >= max(start, seen - 1) and not REQUEST_LINE.match(data, start):
             raise _refused_line(data[start:line], limits)
 
     def _check_sizes(self, target: int, head: int) -> None:
@@ -142,8 +142,8 @@ class HeadReader:
         if limits.max_head is not None and head > limits.max_head:
             raise RequestHeaderFieldsTooLarge
 
-    def _parse(self, head: bytes) -> bool:
-        """Fill `_fields`; say whether the connection persists (RFC 9112, 9.3)."""
+    def _parse(self, head: bytes) -> None:
+        """Fill `_fields`, or refuse."""
         self._fields = []
         self._complete = False
         parser = self._parser
@@ -162,10 +162,6 @@ class HeadReader:
         if self._limits.max_headers is not None and len(self._fields) > self._limits.max_headers:
             self._parser = None
             raise RequestHeaderFieldsTooLarge
-        keep_alive = parser.should_keep_alive()
-        if not keep_alive:
-            self._parser = None  # it takes no request after this one
-        return keep_alive
 
 
 def tokens(values: list[bytes]) -> list[bytes]:
@@ -188,6 +184,7 @@ def _read_special(head: Head, largest_body: int | None) -> None:
     head.is_websocket = b"upgrade" in special and _is_handshake(special)
     if head.is_websocket and head.length and head.method == "GET":
         raise BadRequest  # its body could not be told from frames
+    head.keep_alive = _persists(special, is_old=is_old)
     if head.method == "CONNECT":
         head.keep_alive = False  # what follows would be for a tunnel
 
@@ -228,6 +225,15 @@ def _check_target(method: bytes, target: bytes) -> None:
     form = AUTHORITY_FORM if method == b"CONNECT" else ABSOLUTE_FORM
     if not form.fullmatch(target):
         raise BadRequest
+
+
+def _persists(special: Special, *, is_old: bool) -> bool:
+    """Say whether the client lets the connection go on (RFC 9112, 9.3)."""
+    wishes = special.get(b"connection")
+    if wishes is None:
+        return not is_old
+    options = tokens(wishes)
+    return b"close" not in options and (not is_old or b"keep-alive" in options)
 
 
 def _check_host(special: Special, *, is_old: bool) -> None:

@@ -59,6 +59,9 @@ def read_fields(headers: Headers, status: int) -> Fields:
             if key == "content-length":
                 length = _length(value, length)
                 continue
+            if key == "upgrade" and status == 426:  # what to upgrade to (RFC 9110, 15.5.22)
+                text += f"Connection: Upgrade\r\n{name}: {value}\r\n"
+                continue
             if key in CONNECTION_FIELDS:
                 wants_close = wants_close or (key == "connection" and "close" in value.lower())
                 continue

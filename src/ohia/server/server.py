@@ -262,13 +262,18 @@ async def _serve(servers: Sequence[Server], signals: Sequence[signal.Signals]) -
 
 
 async def _until(stop: asyncio.Event, servers: Sequence[Server]) -> None:
-    closed = asyncio.gather(*(server.wait_closed() for server in servers))
-    stopped = asyncio.create_task(stop.wait())
+    waits = [asyncio.create_task(_all_closed(servers)), asyncio.create_task(stop.wait())]
     try:
-        await asyncio.wait((closed, stopped), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        closed.cancel()
-        stopped.cancel()
+        for each in waits:
+            each.cancel()
+
+
+async def _all_closed(servers: Sequence[Server]) -> bool:
+    for server in servers:
+        await server.wait_closed()
+    return True
 
 
 @contextlib.contextmanager
