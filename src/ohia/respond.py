@@ -38,35 +38,46 @@ FRAMING = frozenset(
 )
 
 
+# A source that never waits, and a client that takes all or has gone, must not keep the loop from
+# everything else, the news of that going included.
+PIECES_A_TURN = 8
+
+
 class BodyWriter:
     """Sends pieces, and holds them to the Content-Length that was announced."""
 
-    __slots__ = ("_exchange", "_remaining", "wanted")
+    __slots__ = ("_exchange", "_remaining", "_sent_this_turn", "wanted")
 
     def __init__(self, exchange: Exchange, headers: Headers, *, wanted: bool) -> None:
         length = headers.get("content-length") if wanted else None
         self._exchange = exchange
         self._remaining = None if length is None else int(length)
+        self._sent_this_turn = 0
         self.wanted = wanted
 
-    def write(self, piece: bytes) -> Awaitable[None] | None:
-        """Send `piece`; nothing if it is empty or no body is wanted.
+    async def write(self, piece: bytes) -> None:
+        """Send `piece`, and wait until the client has taken enough.
 
-        More than the Content-Length is RuntimeError, and nothing of `piece` is sent.
+        Nothing if it is empty or no body is wanted. More than the Content-Length is
+        RuntimeError, and nothing of `piece` is sent.
         """
         if not self.wanted or not piece:
-            return None
+            return
         if self._remaining is not None:
             self._remaining -= len(piece)
             if self._remaining < 0:
                 raise RuntimeError("the body is longer than its Content-Length")
-        return self._exchange.send_piece(piece)
+        await _done(self._exchange.send_piece(piece))
+        self._sent_this_turn += 1
+        if self._sent_this_turn == PIECES_A_TURN:
+            self._sent_this_turn = 0
+            await asyncio.sleep(0)
 
-    def end(self) -> Awaitable[None] | None:
+    async def end(self) -> None:
         """End the response; RuntimeError if the Content-Length was not reached."""
         if self._remaining:
             raise RuntimeError(f"the body is {self._remaining} bytes short of its Content-Length")
-        return self._exchange.end()
+        await _done(self._exchange.end())
 
 
 async def respond(ctx: ResponseSide) -> None:
@@ -120,8 +131,8 @@ async def _send_body(ctx: ResponseSide, pieces: "_Started | None", whole: bytes 
     if pieces is not None and writer.wanted:
         await pieces.send(writer)
     elif whole:
-        await _done(writer.write(whole))
-    await _done(writer.end())
+        await writer.write(whole)
+    await writer.end()
 
 
 def _wants_body(ctx: ResponseSide) -> bool:
@@ -149,8 +160,10 @@ def _whole_body(ctx: ResponseSide) -> bytes | None:
 def _default_body(ctx: ResponseSide) -> bytes:
     """Return what stands for a body that nobody set: the status as text, or nothing."""
     headers = ctx._response_headers
-    if ctx._status in EMPTY or headers.sent:
-        return b"" if ctx._status in EMPTY else _status_text(ctx)
+    if ctx._status in EMPTY:
+        return b""
+    if headers.sent:
+        return b"" if ctx._body is None else _status_text(ctx)
     if ctx.method == "HEAD":
         return b""
     if ctx._body_is_null:
@@ -237,11 +250,9 @@ class _Started:
     async def _send(self, writer: BodyWriter) -> None:
         if self._first is None:
             return
-        await _done(writer.write(self._first))
+        await writer.write(self._first)
         async for piece in self._stages[-1]:
-            waiting = writer.write(piece)
-            if waiting is not None:
-                await waiting
+            await writer.write(piece)
 
     async def _cancelled_by_going(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - its result
         task = cast("asyncio.Task[None]", asyncio.current_task())

@@ -88,7 +88,6 @@ def _or_stop(piece: object) -> object:
 
 def _step(iterator: Any) -> Next:  # noqa: ANN401 - found by looking
     async def step() -> object:
-        await asyncio.sleep(0)  # an iterator that never waits must not stop all others
         try:
             return next(iterator)
         except StopIteration:

@@ -66,9 +66,7 @@ class ResponseStream:
         if self._filtered is not None:
             await self._filtered.write(piece)
             return
-        waiting = self._writer.write(piece)
-        if waiting is not None:
-            await waiting
+        await self._writer.write(piece)
 
     async def flush(self) -> None:
         """Push out what filters hold back (a compressor, say)."""
@@ -98,9 +96,7 @@ class ResponseStream:
             return
         if self._filtered is not None:
             await self._filtered.end()
-        waiting = self._writer.end()
-        if waiting is not None:
-            await waiting
+        await self._writer.end()
 
     async def _cut(self) -> None:
         if self._filtered is not None:
@@ -175,9 +171,7 @@ class FilteredWriter:
     async def _pump(self, stages: list[AsyncIterator[bytes]]) -> None:
         try:
             async for piece in stages[-1]:
-                waiting = self._writer.write(piece)
-                if waiting is not None:
-                    await waiting
+                await self._writer.write(piece)
         finally:
             for each in reversed(stages):
                 await close_source(each)
