@@ -16,7 +16,7 @@ check: .venv/dev  ## Format, lint, types, layers, spelling
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/basedpyright
-	$(BIN)/basedpyright --verifytypes ohia --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" basedpyright --verifytypes ohia --ignoreexternal
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 

@@ -18,7 +18,7 @@ from ohia.adapters import asgi
 from ohia.compose import check_middleware, middleware_name
 from ohia.compose import compose as compose_middleware
 from ohia.context import Context
-from ohia.debug import debug
+from ohia.debug import Log, debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.events import Emitter
 from ohia.exchange import Exchange
@@ -42,7 +42,7 @@ LifespanT = TypeVar("LifespanT", bound=LifespanFunction)
 Chain = Callable[..., Awaitable[Any]]
 Compose = Callable[..., Chain]
 
-log = debug("ohia:application")
+log: Log = debug("ohia:application")
 
 
 class Ohia(Emitter, Generic[S]):
@@ -74,7 +74,7 @@ class Ohia(Emitter, Generic[S]):
     ) -> None:
         super().__init__()
         self.name = name
-        self.env = env or os.environ.get("OHIA_ENV") or "development"
+        self.env: str = env or os.environ.get("OHIA_ENV") or "development"
         self.keys = keys
         self.proxy = proxy
         self.proxy_ip_header = proxy_ip_header

@@ -206,22 +206,32 @@ def _function_of(fn: Any) -> Any:  # noqa: ANN401 - any callable
 
 @dataclass(frozen=True, slots=True)
 class _Layer:
-    """One middleware: how to run it, its name, and how it should have called `next`."""
+    """One middleware: how to run it, its name, and how its author waits for something."""
 
     run: Callable[[Any, Any], Coroutine[Any, Any, Any]]
     name: str
-    spelling: str
+    verb: str
 
 
 def _layer(fn: Any) -> _Layer:  # noqa: ANN401 - checked by then
     """Return how `fn` is run, decided here once: by its kind and by what it takes."""
-    name, function = middleware_name(fn), _function_of(fn)
     call = fn if _places(fn) >= 2 else _without_next(fn)
+    verb = _verb(fn)
+    if verb == "await":
+        return _Layer(call, middleware_name(fn), verb)
+    if verb == "yield":
+        return _Layer(_driven(call), middleware_name(fn), verb)
+    return _Layer(_answered(call), middleware_name(fn), _verb(inspect.unwrap(fn)))
+
+
+def _verb(fn: Any) -> str:  # noqa: ANN401 - any callable
+    """Return how `fn` goes downstream: "await", "yield", or "return" where only a call tells."""
+    function = _function_of(fn)
     if inspect.iscoroutinefunction(function) or isinstance(fn, Composed):
-        return _Layer(call, name, "await next()")
+        return "await"
     if inspect.isgeneratorfunction(function) and not _is_awaitable_generator(function):
-        return _Layer(_driven(call), name, "yield next()")
-    return _Layer(_answered(call), name, "await next()")
+        return "yield"
+    return "return"
 
 
 def _is_awaitable_generator(function: Any) -> bool:  # noqa: ANN401 - a function of any sort
@@ -317,21 +327,23 @@ def _link_checked(layer: _Layer, following: Step) -> Step:
 def _check_awaited(layer: _Layer, downstream: _CheckedDownstream, result: object) -> None:
     """Raise RuntimeError if the middleware left something to wait for behind."""
     coroutine = downstream.coroutine
-    if result is downstream or (result is coroutine and result is not None):
-        _close_unstarted(coroutine)
+    if result is downstream or (result is coroutine and _close_unstarted(coroutine)):
         raise RuntimeError(
-            f"{layer.name} returned next() without awaiting it: write `return {layer.spelling}`"
+            f"{layer.name} returned next() without awaiting it: write `return {layer.verb} next()`"
         )
     if _close_unstarted(coroutine):
         raise RuntimeError(
-            f"{layer.name} called next() without awaiting it: write `{layer.spelling}`"
+            f"{layer.name} called next() without awaiting it: write `{layer.verb} next()`"
         )
     if coroutine is not None and coroutine.cr_frame is not None:
-        raise RuntimeError(f"{layer.name} returned before what its next() began had ended: await it")
-    if _close_unstarted(result):
         raise RuntimeError(
-            f"{layer.name} returned {middleware_name(result)}() without awaiting it: write "
-            f"`return {layer.spelling.replace('next()', middleware_name(result) + '()')}`"
+            f"{layer.name} returned before what its next() began had ended: await it"
+        )
+    if _close_unstarted(result):
+        called = f"{middleware_name(result)}()"
+        raise RuntimeError(
+            f"{layer.name} returned {called} without awaiting it: write "
+            f"`return {layer.verb} {called}`"
         )
 
 

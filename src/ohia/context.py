@@ -78,7 +78,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
     def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:  # noqa: PLR0915 - a slot a line
         self.app = app
-        self.method = exchange.method
+        self.method: str = exchange.method
         self.respond = True
         self._exchange = exchange
         self._request_headers = None

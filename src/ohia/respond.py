@@ -48,6 +48,8 @@ class BodyWriter:
 
     __slots__ = ("_exchange", "_remaining", "_sent_this_turn", "wanted")
 
+    wanted: bool
+
     def __init__(self, exchange: Exchange, headers: Headers, *, wanted: bool) -> None:
         length = headers.get("content-length") if wanted else None
         self._exchange = exchange

@@ -23,7 +23,6 @@ from ohia.server.websocket import ServerSocket
 
 __all__ = ["Connection"]
 
-SMALL = 64 * 1024  # bytes; below it one copy costs less than several writes
 MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead while it is being answered
 MAX_DRAIN = 64 * 1024  # bytes of an unread body that are cheaper to read than a new connection
 LINGER = 2.0  # seconds in which a refused client may finish sending and read why
@@ -200,11 +199,13 @@ class Connection(FlowControl):
         """Give the application an exchange, in a task of its own."""
         service = self._service
         body = None
-        self._keep_alive = head.keep_alive
+        fields = head.fields
+        # What follows a CONNECT would be for a tunnel.
+        self._keep_alive = fields.keep_alive and head.method != "CONNECT"
         self._phase = Phase.ANSWER
-        if head.length:
+        if fields.length:
             largest = service.limits.max_request_body
-            body = RequestBody(head.length, largest=largest, expects=head.expects)
+            body = RequestBody(fields.length, largest=largest, expects=fields.expects)
             self._body = body
             self._since = service.now
             self._feed_body(body)
@@ -244,15 +245,20 @@ class Connection(FlowControl):
         """The line of the Date field."""
         return self._service.date
 
-    def write(self, *parts: bytes) -> Awaitable[None] | None:
+    def write(self, data: bytes) -> Awaitable[None] | None:
         """Hand over bytes; return what to wait for, if anything."""
         if self.is_lost:
             raise self.lost_error()
         self._wrote = True
-        if len(parts) == 1 or sum(map(len, parts)) < SMALL:
-            self._transport.write(b"".join(parts))
-        else:
-            self._transport.writelines(parts)
+        self._transport.write(data)
+        return Drained(self) if self.is_paused else None
+
+    def write_parts(self, *parts: bytes) -> Awaitable[None] | None:
+        """Do as `write` for parts too large to be joined."""
+        if self.is_lost:
+            raise self.lost_error()
+        self._wrote = True
+        self._transport.writelines(parts)
         return Drained(self) if self.is_paused else None
 
     def persists(self, *, close: bool, whole: bool) -> bool:

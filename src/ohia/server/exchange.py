@@ -17,10 +17,11 @@ from ohia.http.headers import Headers
 from ohia.server.body import RequestBody
 from ohia.server.handshake import Handshake, answer_handshake
 from ohia.server.head import Head
-from ohia.server.response import Fields, Framing, has_body, read_fields, status_line
+from ohia.server.response import Fields, Framing, has_body, has_length, read_fields, status_line
 
 __all__ = ["Peer", "RawSocket", "ServerExchange", "Wire"]
 
+SMALL = 64 * 1024  # bytes; below it one copy costs less than several writes
 END_OF_CHUNKS = b"0\r\n\r\n"
 
 
@@ -60,8 +61,12 @@ class Wire(Protocol):
         """The line of the Date field."""
         ...
 
-    def write(self, *parts: bytes) -> Awaitable[None] | None:
+    def write(self, data: bytes) -> Awaitable[None] | None:
         """Hand over bytes; return what to wait for, if anything."""
+        ...
+
+    def write_parts(self, *parts: bytes) -> Awaitable[None] | None:
+        """Do as `write` for parts too large to be joined."""
         ...
 
     def persists(self, *, close: bool, whole: bool) -> bool:
@@ -136,8 +141,8 @@ class ServerExchange:
         self.method = head.method
         self.target = head.target
         self.http_version = head.http_version
-        self.is_websocket = head.is_websocket
-        self._fields = head.fields
+        self.is_websocket = head.fields.is_handshake
+        self._fields = head.fields.lines
         self._peer = peer
         self._body = body
         self._wire: Wire | None = wire
@@ -260,41 +265,48 @@ class ServerExchange:
     ) -> Awaitable[None] | None:
         """Send head and body at once, and end the response."""
         wire = self._open_wire(NEW)
-        fields = read_fields(headers, status)
+        fields = read_fields(headers)
+        length = fields.length
         if not has_body(self.method, status):
             body = b""
-        elif fields.length is None:
-            fields.length = len(body)
-        elif fields.length != len(body):
-            self._mismatch(f"the body has {len(body)} bytes, its Content-Length {fields.length}")
-        framing = "" if fields.length is None else f"Content-Length: {fields.length}\r\n"
-        head = self._head(wire, status_line(status, reason), fields, framing, whole=True)
+            length = length if has_length(status) else None
+        elif length is None:
+            length = len(body)
+        elif length != len(body):
+            self._mismatch(f"the body has {len(body)} bytes, its Content-Length {length}")
+        framing = "" if length is None else f"Content-Length: {length}\r\n"
+        keep_alive = wire.persists(close=fields.wants_close, whole=True)
+        head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = DONE
-        return wire.write(head, body)
+        return wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
 
     def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
         """Send the head alone; pieces follow."""
         wire = self._open_wire(NEW)
-        fields = read_fields(headers, status)
-        framing = "" if fields.length is None else f"Content-Length: {fields.length}\r\n"
-        self._left = fields.length or 0
+        fields = read_fields(headers)
+        length = fields.length if has_length(status) else None
+        self._left = length or 0
+        framing = "" if length is None else f"Content-Length: {length}\r\n"
         if not has_body(self.method, status):
             self._framing = Framing.NONE
-        elif fields.length is not None:
+        elif length is not None:
             self._framing = Framing.LENGTH
         elif self.http_version == "1.0":
             self._framing = Framing.CLOSE
-            fields.wants_close = True
         else:
             self._framing = Framing.CHUNKED
             framing = "Transfer-Encoding: chunked\r\n"
-        head = self._head(wire, status_line(status, reason), fields, framing, whole=False)
+        close = fields.wants_close or self._framing is Framing.CLOSE
+        keep_alive = wire.persists(close=close, whole=False)
+        head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = STREAMING
         return wire.write(head)
 
-    def _head(self, wire: Wire, line: str, fields: Fields, framing: str, *, whole: bool) -> bytes:
+    def _head(
+        self, wire: Wire, line: str, fields: Fields, framing: str, *, keep_alive: bool
+    ) -> bytes:
         date = "" if fields.has_date else wire.date
-        if not wire.persists(close=fields.wants_close, whole=whole):
+        if not keep_alive:
             connection = "Connection: close\r\n"
         elif self.http_version == "1.0":
             connection = "Connection: keep-alive\r\n"
@@ -309,7 +321,10 @@ class ServerExchange:
         if framing is Framing.NONE or not piece:
             return None
         if framing is Framing.CHUNKED:
-            return wire.write(b"%x\r\n" % len(piece), piece, b"\r\n")
+            size = b"%x\r\n" % len(piece)
+            if len(piece) < SMALL:
+                return wire.write(size + piece + b"\r\n")
+            return wire.write_parts(size, piece, b"\r\n")
         if framing is Framing.LENGTH:
             self._left -= len(piece)
             if self._left < 0:

@@ -47,7 +47,7 @@ def answer_handshake(
         own.append(f"Sec-WebSocket-Protocol: {subprotocol}\r\n")
     if line is not None:
         own.append(f"Sec-WebSocket-Extensions: {line}\r\n")
-    own.append(read_fields(response, 101).text)
+    own.append(read_fields(response).text)
     return Handshake("".join(own), subprotocol, extensions)
 
 

@@ -24,7 +24,7 @@ from ohia.errors import (
 )
 from ohia.server.limits import Limits
 
-__all__ = ["CHUNKED", "Field", "Head", "HeadReader", "tokens"]
+__all__ = ["CHUNKED", "Field", "Fields", "Head", "HeadReader", "tokens"]
 
 Field = tuple[bytes, bytes]
 Special = Mapping[bytes, list[bytes]]
@@ -46,50 +46,57 @@ VERSIONS = {b"0": "1.0", b"1": "1.1"}
 SPECIAL = frozenset(
     {b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"}
 )
-# beside the target: a method and a version
-LINE_ROOM = 1024
+LINE_ROOM = 1024  # bytes in a request line beside the target: a method, a version
+# Field lines that are kept, and the bytes of the longest: 256 KiB at most.
+MOST_KNOWN = 256
+LONGEST_KNOWN = 1024
 
 
-class Head:
-    """One request without its body, checked."""
+class Fields:
+    """The field lines of one request, and what they mean to the connection."""
 
-    __slots__ = (
-        "expects",
-        "fields",
-        "http_version",
-        "is_websocket",
-        "keep_alive",
-        "length",
-        "method",
-        "target",
-    )
+    __slots__ = ("expects", "is_handshake", "keep_alive", "length", "lines")
 
-    method: str
-    target: str
-    http_version: str
-    fields: list[Field]
+    lines: list[Field]
     length: int
     """Bytes of the body, 0 for none, CHUNKED."""
     keep_alive: bool
     expects: bool
     """Whether the client waits for `100 Continue`."""
-    is_websocket: bool
+    is_handshake: bool
+    """Whether they ask for a WebSocket."""
+
+
+class Head:
+    """One request without its body, checked."""
+
+    __slots__ = ("fields", "http_version", "method", "target")
+
+    method: str
+    target: str
+    http_version: str
+    fields: Fields
 
 
 class HeadReader:
-    """Reads heads, one whole head after the other."""
+    """Reads heads, one whole head after the other.
 
-    __slots__ = ("_complete", "_fields", "_limits", "_parser")
+    Clients send the same field lines again and again, so a few that were read are kept: the
+    same bytes mean the same.
+    """
+
+    __slots__ = ("_complete", "_known", "_limits", "_lines", "_parser")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._fields: list[Field] = []
+        self._known: dict[bytes, Fields] = {}
+        self._lines: list[Field] = []
         self._complete = False
         self._parser: httptools.HttpRequestParser | None = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
-        self._fields.append((name, value))
+        self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Note that the parser has seen the blank line too."""
@@ -108,13 +115,10 @@ class HeadReader:
         head.method = method.decode("ascii")
         head.target = target.decode("ascii")
         head.http_version = VERSIONS[minor]
-        self._parse(FIRST_LINES[minor] + data[line.end() : end + 4])
-        head.fields = self._fields
-        _read_special(head, self._limits.max_request_body)
-        if head.length or not head.keep_alive:
-            self._parser = None  # it waits for the body, or takes nothing more
-        if data.find(b" \r\n", start, end + 2) > 0 or data.find(b"\t\r\n", start, end + 2) > 0:
-            head.fields = [(name, value.rstrip(b" \t")) for name, value in head.fields]
+        text = FIRST_LINES[minor] + data[line.end() : end + 4]
+        head.fields = fields = self._known.get(text) or self._read_fields(text, minor)
+        if fields.is_handshake and fields.length and method == b"GET":
+            raise BadRequest  # its body could not be told from frames
         return head
 
     def check_start(self, data: bytes, start: int, seen: int) -> None:
@@ -142,26 +146,43 @@ class HeadReader:
         if limits.max_head is not None and head > limits.max_head:
             raise RequestHeaderFieldsTooLarge
 
-    def _parse(self, head: bytes) -> None:
-        """Fill `_fields`, or refuse."""
-        self._fields = []
-        self._complete = False
-        parser = self._parser
-        if parser is None:
-            parser = self._parser = httptools.HttpRequestParser(self)
-        try:
-            parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            self._parser = None
-        except httptools.HttpParserError:
-            self._parser = None
-            raise _refused_fields(self._fields) from None
-        if not self._complete:
-            self._parser = None
-            raise BadRequest
-        if self._limits.max_headers is not None and len(self._fields) > self._limits.max_headers:
-            self._parser = None
+    def _read_fields(self, text: bytes, minor: bytes) -> Fields:
+        """Return the fields of `text`, a head with a request line of ours."""
+        parser = self._parser or httptools.HttpRequestParser(self)
+        # It goes back only after a head that leaves nothing in it for the next.
+        self._parser = None
+        fields = Fields()
+        fields.lines = self._parse(parser, text)
+        most = self._limits.max_headers
+        if most is not None and len(fields.lines) > most:
             raise RequestHeaderFieldsTooLarge
+        _learn(fields, self._limits.max_request_body, is_old=minor == b"0")
+        if b" \r\n" in text or b"\t\r\n" in text:
+            fields.lines = [(name, value.rstrip(b" \t")) for name, value in fields.lines]
+        if not fields.length and fields.keep_alive and not fields.is_handshake:
+            self._parser = parser
+        self._remember(text, fields)
+        return fields
+
+    def _parse(self, parser: httptools.HttpRequestParser, text: bytes) -> list[Field]:
+        lines = self._lines = []
+        self._complete = False
+        try:
+            parser.feed_data(text)
+        except httptools.HttpParserUpgrade:
+            pass
+        except httptools.HttpParserError:
+            raise _refused_lines(lines) from None
+        if not self._complete:
+            raise BadRequest
+        return lines
+
+    def _remember(self, text: bytes, fields: Fields) -> None:
+        if len(text) > LONGEST_KNOWN:
+            return
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[text] = fields
 
 
 def tokens(values: list[bytes]) -> list[bytes]:
@@ -174,24 +195,19 @@ def tokens(values: list[bytes]) -> list[bytes]:
     return [each.strip(b" \t") for each in members if each.strip(b" \t")]
 
 
-def _read_special(head: Head, largest_body: int | None) -> None:
-    """Learn from the fields what concerns the connection."""
-    special = _special(head.fields)
-    is_old = head.http_version == "1.0"
+def _learn(fields: Fields, largest_body: int | None, *, is_old: bool) -> None:
+    """Learn from the lines what concerns the connection; refuse what is ambiguous."""
+    special = _special(fields.lines)
     _check_host(special, is_old=is_old)
-    head.length = _body_length(special, largest_body, is_old=is_old)
-    head.expects = b"expect" in special and _expects(special, head.length, is_old=is_old)
-    head.is_websocket = b"upgrade" in special and _is_handshake(special)
-    if head.is_websocket and head.length and head.method == "GET":
-        raise BadRequest  # its body could not be told from frames
-    head.keep_alive = _persists(special, is_old=is_old)
-    if head.method == "CONNECT":
-        head.keep_alive = False  # what follows would be for a tunnel
+    fields.length = length = _body_length(special, largest_body, is_old=is_old)
+    fields.expects = b"expect" in special and _expects(special, length, is_old=is_old)
+    fields.is_handshake = b"upgrade" in special and _is_handshake(special)
+    fields.keep_alive = _persists(special, is_old=is_old)
 
 
-def _special(fields: list[Field]) -> dict[bytes, list[bytes]]:
+def _special(lines: list[Field]) -> dict[bytes, list[bytes]]:
     special: dict[bytes, list[bytes]] = {}
-    for name, value in fields:
+    for name, value in lines:
         key = name.lower()
         if key in SPECIAL:
             special.setdefault(key, []).append(value)
@@ -204,9 +220,9 @@ def _refused_line(line: bytes, limits: Limits) -> HTTPError:
     return HTTPVersionNotSupported() if OTHER_VERSION.fullmatch(line) else BadRequest()
 
 
-def _refused_fields(fields: list[Field]) -> HTTPError:
-    """Return the answer to fields that httptools does not take, as far as it gave them."""
-    special = _special(fields)
+def _refused_lines(lines: list[Field]) -> HTTPError:
+    """Return the answer to lines that httptools does not take, as far as it gave them."""
+    special = _special(lines)
     if b"content-length" not in special and b"transfer-encoding" in special:
         return _refused_coding(special[b"transfer-encoding"])
     return BadRequest()

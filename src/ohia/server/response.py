@@ -6,14 +6,26 @@ from enum import Enum, auto
 from ohia.http.headers import Headers, check_value
 from ohia.http.status import PHRASES
 
-__all__ = ["Fields", "Framing", "has_body", "read_fields", "render_refusal", "status_line"]
+__all__ = [
+    "Fields",
+    "Framing",
+    "has_body",
+    "has_length",
+    "read_fields",
+    "render_refusal",
+    "status_line",
+]
 
 # Written by the server, whatever the application thinks of them.
 CONNECTION_FIELDS = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 )
-SPECIAL = CONNECTION_FIELDS | {"content-length", "date"}
 STATUS_LINES = {status: f"HTTP/1.1 {status} {text}\r\n" for status, text in PHRASES.items()}
+
+# Fields that are kept sorted, and the length of the longest: 128 KiB at most.
+MOST_KNOWN = 256
+LONGEST_KNOWN = 512
+_known: dict[tuple[tuple[str, str], ...], "Fields"] = {}
 
 
 class Framing(Enum):
@@ -25,7 +37,7 @@ class Framing(Enum):
     CLOSE = auto()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Fields:
     """What the application's fields mean to the server."""
 
@@ -43,33 +55,51 @@ def status_line(status: int, reason: str) -> str:
     return f"HTTP/1.1 {status} {check_value('reason', reason)}\r\n"
 
 
+def has_length(status: int) -> bool:
+    """Say whether the head may have a Content-Length (RFC 9110, 8.6)."""
+    return status >= 200 and status != 204
+
+
 def has_body(method: str, status: int) -> bool:
     """Say whether a body follows the head (RFC 9110, 6.4.1)."""
     return method != "HEAD" and status >= 200 and status not in {204, 304}
 
 
-def read_fields(headers: Headers, status: int) -> Fields:
-    """Sort the application's fields into those to write and those that steer the server."""
+def read_fields(headers: Headers) -> Fields:
+    """Sort the application's fields into those to write and those that steer the server.
+
+    Applications send the same few again and again, so some that were sorted are kept.
+    """
+    lines = tuple(headers.lines())
+    known = _known.get(lines)
+    if known is not None:
+        return known
+    fields = _sort(lines)
+    if len(fields.text) <= LONGEST_KNOWN:
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[lines] = fields
+    return fields
+
+
+def _sort(lines: tuple[tuple[str, str], ...]) -> Fields:
     text = ""
     length = None
     wants_close = has_date = False
-    for name, value in headers.lines():
+    for name, value in lines:
         key = name.lower()
-        if key in SPECIAL:
-            if key == "content-length":
-                length = _length(value, length)
-                continue
-            if key == "upgrade" and status == 426:  # what to upgrade to (RFC 9110, 15.5.22)
-                text += f"Connection: Upgrade\r\n{name}: {value}\r\n"
-                continue
-            if key in CONNECTION_FIELDS:
-                wants_close = wants_close or (key == "connection" and "close" in value.lower())
-                continue
-            has_date = True
-        text += f"{name}: {value}\r\n"
-    if status == 204 or status < 200:
-        length = None  # RFC 9110, 8.6
+        if key == "content-length":
+            length = _length(value, length)
+        elif key in CONNECTION_FIELDS:
+            wants_close = wants_close or (key == "connection" and _says_close(value))
+        else:
+            has_date = has_date or key == "date"
+            text += f"{name}: {value}\r\n"
     return Fields(text, length, wants_close, has_date)
+
+
+def _says_close(value: str) -> bool:
+    return "close" in [each.strip() for each in value.lower().split(",")]
 
 
 def _length(value: str, known: int | None) -> int:

@@ -42,7 +42,8 @@ class Incoming:
 
     async def next(self) -> Message:
         """Return the next message; after the last one, the last one again."""
-        if not self._waiting and self._task is None and self.last is None:
+        is_idle = self._task is None and self.last is None and not self._expects_end
+        if is_idle and not self._waiting:
             await self._read_now()
         while not self._waiting:
             if self.last is not None:
@@ -59,9 +60,16 @@ class Incoming:
         if self._task is None and self.last is None and not self._is_reading:
             self._task = asyncio.get_running_loop().create_task(self._pump())
 
-    def expect_end(self) -> None:
-        """Take a disconnect, from now on, for an answer to what was sent."""
+    async def expect_end(self) -> None:
+        """Take a disconnect, from now on, for an answer to what will be sent; stop reading.
+
+        Granian cannot send a Close while it is being read.
+        """
         self._expects_end = True
+        if self._task is not None and self.last is None:
+            task, self._task = self._task, None
+            task.cancel()
+            await asyncio.wait([task])
 
     def end(self, last: Message) -> None:
         """Read no more; whoever waits gets `last`."""
@@ -87,8 +95,10 @@ class Incoming:
                 else:
                     self._room.clear()
                     await self._room.wait()
-        finally:
-            self._finish(LOST)
+        except asyncio.CancelledError:
+            if not self._expects_end:
+                self._finish(LOST)
+            raise
 
     async def _read(self) -> None:
         try:

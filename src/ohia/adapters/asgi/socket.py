@@ -99,6 +99,7 @@ class AsgiSocket:
             await _wait_for(self.wait_taken(self._handed_over), self._options.close_timeout)
             if self._taken == self._handed_over:
                 self._finish(code, reason)
+                self._incoming.watch()
                 await _wait_for(self._incoming.over.wait(), SHORTLY)
         finally:
             self.lose()
@@ -143,7 +144,7 @@ class AsgiSocket:
             message, size = self._outbox.popleft()
             if message["type"] == "websocket.close":
                 self._has_sent_close = True
-                self._incoming.expect_end()
+                await self._incoming.expect_end()
             try:
                 await self._send(message)
             except Exception:  # noqa: BLE001 - servers differ in how they tell that it is over
