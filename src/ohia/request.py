@@ -9,10 +9,9 @@ mean something else on ctx (`type`, `length`, `charset`) or belong to the body.
 # pyright: reportPrivateUsage=false
 
 import builtins
-import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ohia.exchange import Address, Exchange
 from ohia.http import accept, forwarded, media_type
@@ -30,10 +29,10 @@ from ohia.http.url import (
     with_querystring,
 )
 from ohia.request_body import RequestBody
+from ohia.view import View
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
-    from ohia.context import Context
 
 __all__ = ["Accept", "Request", "RequestSide", "SocketInfo"]
 
@@ -433,27 +432,14 @@ class RequestSide:
         return media_type.matches(headers.get("content-type"), _flat(types)) or False
 
 
-class Request(RequestSide):
+class Request(RequestSide, View):
     """The request side of a context as an object of its own.
 
     It has no state but what users set on it; it points back weakly.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_ctx")
-
-    def __init__(self, ctx: "Context[Any]") -> None:
-        object.__setattr__(self, "_ctx", weakref.ref(ctx))
-
-    @property
-    def ctx(self) -> "Context[Any]":
-        """The context. RuntimeError once that is gone."""
-        return cast("Context[Any]", context_of(self))
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
-        return read_through(self, name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        write_through(self, name, value)
+    if not TYPE_CHECKING:
+        __slots__ = ()
 
     @property
     def response(self) -> Any:  # noqa: ANN401 - this app's own Response class
@@ -473,8 +459,7 @@ class Request(RequestSide):
     @property
     def length(self) -> int | None:
         """The Content-Length, None where there is none."""
-        length = self.get("content-length")
-        return int(length) if length.isascii() and length.isdigit() else None
+        return parse_length(self.get("content-length"))
 
     @property
     def _body(self) -> RequestBody:
@@ -525,29 +510,12 @@ def shown(headers: Headers) -> dict[str, str]:
     return {name: "***" if name in SECRET else headers[name] for name in headers}
 
 
-def context_of(view: Any) -> Any:  # noqa: ANN401 - Request or Response, and its Context
-    """Return the context behind `view`."""
-    ctx = object.__getattribute__(view, "_ctx")()
-    if ctx is None:
-        raise RuntimeError("this request is over, and its context is gone")
-    return ctx
+def parse_length(field: str) -> int | None:
+    """Return a Content-Length as a number of bytes, or None for what is none.
 
-
-def read_through(view: Any, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
-    """Read the context's slot `name`; AttributeError for what is none."""
-    ctx = context_of(view)
-    if name in ctx.STATE:
-        return getattr(ctx, name)
-    raise AttributeError(f"{type(view).__name__!r} object has no attribute {name!r}")
-
-
-def write_through(view: Any, name: str, value: object) -> None:  # noqa: ANN401 - as above
-    """Write the context's slot `name`, or an attribute of the view's own."""
-    ctx = context_of(view)
-    if name in ctx.STATE:
-        setattr(ctx, name, value)
-    else:
-        object.__setattr__(view, name, value)
+    More digits than 64 bits have are none either: no server lets such a length through.
+    """
+    return int(field) if field.isascii() and field.isdigit() and len(field) < 20 else None
 
 
 def _flat(items: Sequence[str | Sequence[str]]) -> list[str]:

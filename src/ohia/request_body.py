@@ -93,7 +93,7 @@ class RequestBody:
 
     def _refuse_declared_length(self, limit: int | None) -> None:
         declared = self._exchange.headers.get("content-length", "")
-        # More digits than an int of 64 bits has are no length that a server lets through.
+        # More digits than 64 bits have are no length that a server lets through.
         if limit is not None and declared.isdecimal() and int(declared[:20]) > limit:
             raise _too_large(limit)
 

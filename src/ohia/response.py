@@ -15,11 +15,10 @@ import re
 import stat
 import types
 import warnings
-import weakref
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
 
 from ohia.errors import BadRequest
 from ohia.exchange import Exchange
@@ -32,13 +31,13 @@ from ohia.http.status import EMPTY, PHRASES, REDIRECT
 from ohia.http.url import encode_url, parse_url
 from ohia.http.vary import add_vary
 from ohia.json import encode_json
-from ohia.request import Request, context_of, read_through, shown, write_through
+from ohia.request import Request, parse_length, shown
 from ohia.sources import is_bytes_like
+from ohia.view import View
 from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
-    from ohia.context import Context
 
 __all__ = ["UNSET", "Filter", "Response", "ResponseSide", "is_path", "is_stream"]
 
@@ -274,7 +273,7 @@ class ResponseSide:
         """The Content-Length: as set, else that of the body; None for a stream or no body."""
         declared = self._response_headers.get("content-length")
         if declared is not None:
-            return int(declared) if declared.isascii() and declared.isdigit() else 0
+            return parse_length(declared) or 0
         if self._payload is not None:
             return len(self._payload)
         body = self._body
@@ -491,27 +490,14 @@ class ResponseSide:
         )
 
 
-class Response(ResponseSide):
+class Response(ResponseSide, View):
     """The response side of a context as an object of its own.
 
     It has no state but what users set on it; it points back weakly.
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_ctx")
-
-    def __init__(self, ctx: "Context[Any]") -> None:
-        object.__setattr__(self, "_ctx", weakref.ref(ctx))
-
-    @property
-    def ctx(self) -> "Context[Any]":
-        """The context. RuntimeError once that is gone."""
-        return cast("Context[Any]", context_of(self))
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
-        return read_through(self, name)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        write_through(self, name, value)
+    if not TYPE_CHECKING:
+        __slots__ = ()
 
     @property
     def request(self) -> Request:

@@ -1,0 +1,42 @@
+"""View: one side of a context as an object, without state but what users set on it.
+
+The names of a side are written once, against the context's slots. A view has none of these
+slots; it reads and writes the context's instead. It points back weakly, so that a context and
+its views need no cycle collector.
+"""
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ohia.context import Context
+
+__all__ = ["View"]
+
+
+class View:
+    """Base of Request and Response. RuntimeError once the context is gone."""
+
+    __slots__ = ("__dict__", "__weakref__", "_ctx")
+
+    def __init__(self, ctx: "Context[Any]") -> None:
+        object.__setattr__(self, "_ctx", weakref.ref(ctx))
+
+    @property
+    def ctx(self) -> "Context[Any]":
+        """The context of both sides."""
+        ctx: Context[Any] | None = object.__getattribute__(self, "_ctx")()
+        if ctx is None:
+            raise RuntimeError("this request is over, and its context is gone")
+        return ctx
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
+        if name in self.ctx.STATE:
+            return getattr(self.ctx, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.ctx.STATE:
+            setattr(self.ctx, name, value)
+        else:
+            object.__setattr__(self, name, value)
