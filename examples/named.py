@@ -17,7 +17,7 @@ def logger(prefix):
 
 
 def nameless(prefix):
-    return lambda ctx, next: print(prefix, ctx.path) or next()
+    return lambda ctx: print(prefix, ctx.path)
 
 
 app.use(logger("named:"))

@@ -22,7 +22,7 @@ def serve(folder):
 
 
 public_files = serve(Path(__file__).parent.resolve() / "public")
-public_files._name = "serve /public"
+public_files._name = "serve /public"  # noqa: SLF001 - the name that `use` reads
 
 app.use(public_files)
 

@@ -10,7 +10,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from email.message import Message
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -34,7 +35,6 @@ class Example:
     urls: list[str]
     out: str = ""
     err: str = ""
-    connections: list[HTTPConnection] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -49,7 +49,7 @@ class Answer:
     """What came back, whole."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: Message
     cookies: list[str]
     content: bytes
 
@@ -72,14 +72,14 @@ def ask(
 ) -> Answer:
     """Send one request on a connection of its own."""
     host = urlsplit(url).netloc
-    secure = HTTPSConnection(host, context=trust) if trust else HTTPConnection(host)
+    connection = HTTPSConnection(host, context=trust) if trust else HTTPConnection(host)
     try:
-        secure.request(method, target, body, dict(headers or {}))
-        response = secure.getresponse()
+        connection.request(method, target, body, dict(headers or {}))
+        response = connection.getresponse()
         cookies = response.headers.get_all("Set-Cookie", [])
         return Answer(response.status, response.headers, cookies, response.read())
     finally:
-        secure.close()
+        connection.close()
 
 
 @contextmanager
@@ -87,12 +87,23 @@ def example(
     name: str, *, urls: int = 1, exit_code: int = 0, **environment: str
 ) -> Iterator[Example]:
     """Run `examples/<name>.py` on free ports until the block ends, then stop it by SIGTERM."""
-    process = subprocess.Popen(  # noqa: S603 - our own files
-        [sys.executable, EXAMPLES / f"{name}.py"],
+    command = [sys.executable, str(EXAMPLES / f"{name}.py")]
+    with started(command, urls=urls, exit_code=exit_code, **environment) as running:
+        yield running
+
+
+@contextmanager
+def started(
+    command: list[str], *, urls: int, exit_code: int, **environment: str
+) -> Iterator[Example]:
+    """Run `command` until the block ends; it has printed so many URLs when the block begins."""
+    process = subprocess.Popen(  # noqa: S603 - our own commands
+        command,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
+        cwd=ROOT,
         env={**os.environ, "PORT": "0", **environment},
     )
     assert process.stderr is not None
@@ -136,6 +147,14 @@ def test_hello() -> None:
     assert (answer.status, answer.text) == (200, "Hello World")
     assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert running.out == ""
+
+
+def test_hello_under_uvicorn() -> None:
+    options = ["--no-proxy-headers", "--port", "0"]
+    command = [sys.executable, "-m", "uvicorn", "examples.hello:app", *options]
+    with started(command, urls=1, exit_code=-signal.SIGTERM) as running:
+        answer = running.get()
+    assert answer.text == "Hello World"
 
 
 def test_cascading() -> None:
@@ -201,8 +220,8 @@ def test_http_and_https(tmp_path: Path) -> None:
         pem.write_to_path(tmp_path / "cert.pem", append=True)
     trust = ssl.create_default_context()
     authority.configure_trust(trust)
-    files = {"CERTFILE": str(tmp_path / "cert.pem"), "KEYFILE": str(tmp_path / "key.pem")}
-    with example("http_and_https", urls=2, **files) as running:
+    certfile, keyfile = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    with example("http_and_https", urls=2, CERTFILE=certfile, KEYFILE=keyfile) as running:
         plain, secure = running.urls
         over_plain = ask(plain, "GET", "/")
         over_tls = ask(secure, "GET", "/", trust=trust)
