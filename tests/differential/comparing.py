@@ -1,13 +1,19 @@
 """What came out of both sides, compared piece by piece."""
 
+import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 __all__ = ["Difference", "compare", "compare_contexts"]
 
-# What each server adds by itself, and how it frames a body.
-HOP_BY_HOP = {"connection", "date", "keep-alive", "transfer-encoding"}
+EXPIRES = re.compile(r"; expires=(\w{3}, [^;]* GMT)")
+SOON = 10 * 24 * 3600  # seconds; the cases reckon from now with at most a day
+
+# What each server adds by itself.
+HOP_BY_HOP = {"connection", "date", "keep-alive"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +44,19 @@ def compare(case: Mapping[str, Any], koa: Any, ohia: Any) -> Iterator[Difference
             yield Difference(case, where, koa.get(where), ohia.get(where))
 
 
-def compare_contexts(case: Mapping[str, Any], koa: Any, ohia: Any) -> Iterator[Difference]:
-    """Yield the differences of two runs of the area `ctx`, in order of time."""
+def compare_contexts(
+    case: Mapping[str, Any], koa: Any, ohia: Any, *, framing: bool = False
+) -> Iterator[Difference]:
+    """Yield the differences of two runs of the area `ctx`, in order of time.
+
+    With `framing` it counts too how the end of a body is told.
+    """
     for index, step in enumerate(case["steps"][: len(koa["results"])]):
         here = (case, tuple(step), index, koa["results"][index], ohia["results"][index])
         yield from _compare_step(*here)
     yield from _compare_errors(case, koa["errors"], ohia["errors"])
+    if not framing:
+        koa, ohia = ({**side, "answer": _unframed(side["answer"])} for side in (koa, ohia))
     yield from _compare_answers(case, koa["answer"], ohia["answer"])
 
 
@@ -70,9 +83,20 @@ def _result(step: tuple[Any, ...], result: Any) -> Any:
 def _value(name: str, value: Any) -> Any:
     if isinstance(value, dict) and "thrown" in value:
         return {"thrown": True}
-    if name in ("response.header", "response.headers"):
-        return {key: [str(each) for each in _listed(one)] for key, one in value.items()}
+    if name == "response.header":
+        fields = {key: [str(each) for each in _listed(one)] for key, one in value.items()}
+        return {key: [_without_now(each) for each in one] for key, one in fields.items()}
     return value
+
+
+def _without_now(value: str) -> str:
+    """Return a field's value with a time of these minutes as one word: each side has its own."""
+    found = EXPIRES.search(value)
+    if found is None:
+        return value
+    seconds = parsedate_to_datetime(found[1]).timestamp() - time.time()
+    about = round(seconds / 10) * 10
+    return value.replace(found[1], f"in {about} s") if abs(seconds) < SOON else value
 
 
 def _listed(value: Any) -> list[Any]:
@@ -104,9 +128,18 @@ def _compare_answers(case: Mapping[str, Any], koa: Any, ohia: Any) -> Iterator[D
             yield Difference(case, f"header {name}", fields[0].get(name), fields[1].get(name))
 
 
+def _unframed(answer: Any) -> Any:
+    """Return `answer` without what a server adds: chunks, and a length of 0 for an empty body."""
+    added = [
+        ["transfer-encoding", "chunked"],
+        *([] if answer["body"] else [["content-length", "0"]]),
+    ]
+    return {**answer, "headers": [each for each in answer["headers"] if each not in added]}
+
+
 def _fields(answer: Any) -> dict[str, list[str]]:
     fields: dict[str, list[str]] = {}
     for name, value in answer["headers"]:
         if name not in HOP_BY_HOP:
-            fields.setdefault(name, []).append(value)
+            fields.setdefault(name, []).append(_without_now(value))
     return fields

@@ -8,6 +8,7 @@ import pytest
 
 from .driver import Driver, Unavailable, install
 from .sides import Judge, Sides
+from .wire import Wire
 
 JUDGE = pytest.StashKey[Judge]()
 TIMEOUT = 300  # seconds for one test: the first one installs, OHIA_EXAMPLES may be large
@@ -52,3 +53,11 @@ def driver() -> Iterator[Driver]:
 def sides(driver: Driver, pytestconfig: pytest.Config) -> Iterator[Sides]:
     with asyncio.Runner() as runner:
         yield Sides(driver, runner, pytestconfig.stash[JUDGE])
+
+
+@pytest.fixture(scope="session")
+def wire(sides: Sides) -> Iterator[Wire]:
+    wire = Wire()
+    sides.runner.run(wire.start())
+    yield wire
+    sides.runner.run(wire.server.close())

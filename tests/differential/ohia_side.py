@@ -8,7 +8,9 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from inspect import isawaitable
 from typing import Any
 
 from ohia import Keygrip, Ohia
@@ -16,7 +18,7 @@ from ohia.adapters.memory.exchange import MemoryExchange, ResponseCut
 from ohia.http.headers import Headers
 from ohia.http.status import EMPTY
 
-__all__ = ["Exchange", "answer", "decode", "encode", "make_app", "run_context"]
+__all__ = ["Exchange", "answer", "decode", "encode", "make_app", "prepare", "run_context"]
 
 MANY = 1_000_000  # pieces of a body: nobody takes them before the response has ended
 PATIENCE = 5  # seconds without an answer before a case counts as hanging
@@ -65,7 +67,7 @@ DECODERS: dict[str, Callable[[Any], Any]] = {
     "date": lambda value: datetime.fromtimestamp(value["ms"] / 1000, UTC),
     "error": _foreign,
     "stream": lambda value: _streamed(value["chunks"], value.get("fails")),
-    "undefined": lambda value: None,  # noqa: ARG005 - as an argument, None is the nearest
+    "undefined": lambda value: None,
 }
 
 
@@ -224,10 +226,12 @@ OPERATIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def _step(ctx: Any, step: list[Any]) -> tuple[dict[str, Any], Exception | None]:
+async def _step(ctx: Any, step: list[Any]) -> tuple[dict[str, Any], Exception | None]:
     operation, *rest = step
     try:
         value = OPERATIONS[operation](ctx, *rest)
+        if isawaitable(value):
+            value = await value
     except Exception as error:  # noqa: BLE001 - whatever a step raises is its result
         return {"thrown": encode(error)}, error
     is_result = operation in ("get", "call") and value is not ctx and value is not ctx.cookies
@@ -255,28 +259,34 @@ def make_app(settings: Mapping[str, Any]) -> Ohia:
     return app
 
 
-async def run_context(
-    *,
-    request: Mapping[str, Any],
-    steps: list[Any],
-    after: list[str] | None = None,
-    leave: list[int] | None = None,
-    app: Mapping[str, Any] | None = None,
-    socket: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return what `driver.js` returns for the area `ctx`."""
-    application = make_app(app or {})
-    errors: list[Any] = []
-    results: list[Any] = []
-    application.on("error", lambda error: errors.append(encode(error)))
+@dataclass(slots=True)
+class Prepared:
+    """An application that takes the steps of a case, and what came of them so far."""
+
+    app: Ohia
+    results: list[Any] = field(default_factory=list)
+    errors: list[Any] = field(default_factory=list)
+
+
+def prepare(case: Mapping[str, Any]) -> Prepared:
+    """Return the application for a case of the area `ctx`."""
+    prepared = Prepared(make_app(case.get("app", {})))
+    prepared.app.on("error", lambda error: prepared.errors.append(encode(error)))
 
     async def middleware(ctx: Any) -> None:
-        for index, each in enumerate(steps):
-            result, error = _step(ctx, each)
-            results.append({**result, "after": _snapshot(ctx, after or [])})
-            if error is not None and index in (leave or []):
+        for index, each in enumerate(case["steps"]):
+            result, error = await _step(ctx, each)
+            prepared.results.append({**result, "after": _snapshot(ctx, case.get("after", []))})
+            if error is not None and index in case.get("leave", []):
                 raise error
 
-    application.use(middleware)
-    answered = await answer(application, Exchange(request, socket or {}))
-    return {"results": results, "errors": errors, "answer": answered}
+    prepared.app.use(middleware)
+    return prepared
+
+
+async def run_context(case: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `driver.js` returns for the area `ctx`."""
+    prepared = prepare(case)
+    exchange = Exchange(case["request"], case.get("socket", {}))
+    answered = await answer(prepared.app, exchange)
+    return {"results": prepared.results, "errors": prepared.errors, "answer": answered}

@@ -25,7 +25,12 @@ def told(value: Any) -> str:
 
 
 def _name(error: Exception) -> str:
-    return "TypeError" if isinstance(error, TypeError) else str(error)
+    return "TypeError" if isinstance(error, TypeError) else _words(error)
+
+
+def _words(error: Exception) -> str:
+    """Return what `error` says, but for the name of the middleware, which ohia adds."""
+    return str(error).partition(", by ")[0]
 
 
 # ---- compose --------------------------------------------------------------------------------
@@ -48,7 +53,7 @@ def middleware(program: Program, trace: Trace) -> Any:  # noqa: C901 - one case 
                     try:
                         await next()
                     except Exception as error:  # noqa: BLE001 - it is told, as the twin does
-                        trace.append(f"{name} caught {error}")
+                        trace.append(f"{name} caught {_words(error)}")
                 case "pause":
                     await asyncio.sleep(0)
                 case "raise":
@@ -69,7 +74,7 @@ async def run_compose(*, programs: list[Program], times: int = 1) -> dict[str, A
         try:
             outcomes.append({"ok": encode(await composed(make_context()))})
         except Exception as error:  # noqa: BLE001 - it is the outcome
-            outcomes.append({"thrown": str(error)})
+            outcomes.append({"thrown": _words(error)})
     return {"trace": trace, "outcomes": outcomes}
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from .comparing import Difference, compare, compare_contexts
 from .driver import Driver
-from .intended import INTENDED
+from .intended import INTENDED, Rule
 from .ohia_side import run_context
+from .wire import Wire
 
 __all__ = ["Judge", "Sides"]
 
@@ -27,24 +28,25 @@ class Judge:
         self.cases[area] += 1
         news = []
         for difference in found:
-            row = row_of(difference)
-            if row is None:
+            row, rule = rule_of(difference)
+            if rule is None:
                 news.append(f"{difference}")
                 continue
             self.intended[row] += 1
-            if INTENDED[row].ends_case:
+            if rule.ends_case:
                 break
         if news:
             self.found[area] += 1
             raise AssertionError("\n".join([*news, json.dumps(case, ensure_ascii=False)]))
 
 
-def row_of(difference: Difference) -> str | None:
-    """Return the row of docs/differences.md that `difference` belongs to."""
-    for row, rule in INTENDED.items():
-        if rule.recognises(difference):
-            return row
-    return None
+def rule_of(difference: Difference) -> tuple[str, Rule | None]:
+    """Return the row of docs/differences.md that `difference` belongs to, and its rule."""
+    for row, rules in INTENDED.items():
+        for rule in rules:
+            if rule.recognises(difference):
+                return row, rule
+    return "", None
 
 
 class Sides:
@@ -58,8 +60,14 @@ class Sides:
     def contexts(self, area: str, case: Mapping[str, Any]) -> None:
         """Run the steps of `case` on a context of each, and compare."""
         koa = self.driver.ask("ctx", **case)
-        ohia = self.runner.run(run_context(**case))
+        ohia = self.runner.run(run_context(case))
         self.judge.settle(area, case, compare_contexts(case, koa, ohia))
+
+    def over_the_wire(self, area: str, case: Mapping[str, Any], wire: Wire) -> None:
+        """Do as `contexts`, with ohia behind its own server; framing is compared too."""
+        koa = self.driver.ask("ctx", **case)
+        ohia = self.runner.run(wire.run_context(case))
+        self.judge.settle(area, case, compare_contexts(case, koa, ohia, framing=True))
 
     def answers(self, area: str, case: Mapping[str, Any], koa: Any, ohia: Any) -> None:
         """Compare two plain answers, objects with the same keys."""

@@ -32,7 +32,7 @@ programs = st.recursive(
 )
 
 
-@examples(600)
+@examples(350)
 @given(st.lists(programs, max_size=5), some(1, 1, 2))
 def test_the_onion_is_the_same(sides: Sides, drawn: list[dict[str, Any]], times: int) -> None:
     case: dict[str, Any] = {"programs": drawn, "times": times}

@@ -69,7 +69,6 @@ wanted = some(
     "application/json",
     "form",
     "bin",
-    "",
     "/",
     "*",
     "text/",

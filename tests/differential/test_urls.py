@@ -34,7 +34,7 @@ targets = some(
     "*",
     "/a//b",
     "http://h.org/p?q=1",
-    "http://h.org",
+    "http://h.org/",
     "/?a=%C3%A9&b=%ff",
     "/a?b?c",
     "/?a[b]=c",
@@ -47,7 +47,7 @@ targets = some(
     "/\\a",
 )
 paths = some(
-    "/", "/x", "/x/y", "", "x", "/a?b", "/a#b", "/a b", "/é", "/%20", "//y", "/a;b", "*", "/\\x"
+    "/", "/x", "/x/y", "x", "/a?b", "/a#b", "/a b", "/é", "/%20", "//y", "/a;b", "*", "/\\x"
 )
 queries = some(
     "", "a=1", "?a=1", "a=1&a=2", "x#y", "a b", "é=1", "?", "??a", "a=%zz", "&", "a=1&b=2#c", "+"
@@ -69,7 +69,7 @@ steps = st.one_of(
 )
 
 
-@examples(700)
+@examples(400)
 @given(targets, st.lists(steps, max_size=6))
 def test_urls_are_read_and_set_alike(
     sides: Sides, target: str, drawn: list[tuple[Any, ...]]
