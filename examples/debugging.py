@@ -1,4 +1,4 @@
-"""What does the application do at start?  DEBUG=ohia* python examples/debugging.py.
+"""What the application does at start: `DEBUG=ohia* python examples/debugging.py`.
 
 The list of its middleware, among other things, on stderr.
 """

@@ -1,8 +1,8 @@
 """One application as HTTP and as HTTPS at once.
 
-    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj /CN=localhost \
-        -keyout key.pem -out cert.pem
-    CERTFILE=cert.pem KEYFILE=key.pem python examples/http_and_https.py
+openssl req -x509 -newkey rsa:2048 -nodes -days 30 \
+    -subj /CN=localhost -keyout key.pem -out cert.pem
+CERTFILE=cert.pem KEYFILE=key.pem python examples/http_and_https.py
 """
 
 import os

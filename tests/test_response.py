@@ -11,7 +11,6 @@ import pytest
 from ohia import Context, HTTPError, Ohia
 from ohia.testing import Client, Response
 
-
 JSON = "application/json; charset=utf-8"
 
 
