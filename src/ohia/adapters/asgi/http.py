@@ -1,6 +1,5 @@
 """One HTTP request over ASGI, as an exchange."""
 
-import asyncio
 from collections.abc import Awaitable
 
 from ohia.adapters.asgi.incoming import LOST, Incoming
@@ -12,10 +11,6 @@ from ohia.http.headers import Headers
 from ohia.types import Receive, Scope, Send
 
 __all__ = ["HttpExchange"]
-
-# A server that swallows what comes too late never waits; without a pause now and then a source
-# that never waits either would keep the watch from hearing that the client has gone.
-BREATH = 8  # sendings
 
 # Upgrade says with a 426 what the client may ask for (RFC 9110, 15.5.22).
 FRAMING_BUT_UPGRADE = FRAMING - {"upgrade"}
@@ -34,7 +29,6 @@ class HttpExchange(ScopeFacts):
         self._is_closed = False
         self._body_is_read = False
         self._body_size = 0
-        self._sendings = 0
 
     @property
     def can_send(self) -> bool:
@@ -155,9 +149,6 @@ class HttpExchange(ScopeFacts):
             self._stop()
         await self._outgoing.deliver(*messages)
         self._is_complete = is_last
-        self._sendings += 1
-        if not self._sendings % BREATH:
-            await asyncio.sleep(0)
 
     def _stop(self) -> None:
         self._incoming.end(LOST)
