@@ -7,6 +7,8 @@ import msgspec
 import pytest
 
 from ohia import ClientDisconnect, Context, Ohia
+from ohia.adapters.memory import MemoryExchange
+from ohia.http.headers import Headers
 from ohia.testing import Client
 
 
@@ -188,8 +190,17 @@ async def test_subdomains_follow_the_offset() -> None:
 async def test_URL_is_frozen_parts_or_None() -> None:  # noqa: N802
     url = await read(lambda ctx: ctx.URL, "/a?b=1", headers={"Host": "Example.com:80"})
     assert (url.host, url.pathname, url.search) == ("example.com", "/a", "?b=1")
-    url = await read(lambda ctx: ctx.URL, headers={"Host": "["})
+    url = await read(lambda ctx: ctx.URL, "///a", headers={"Host": "["})
     assert (url.href, url.host) == (None, None)
+
+
+@pytest.mark.parametrize("target", ["@evil.com", "*", "//evil.com/a"])  # security: row 19
+async def test_a_target_never_moves_the_host(target: str) -> None:
+    seen: list[Any] = []
+    app = Ohia(env="test")
+    app.use(lambda ctx: seen.extend([ctx.href[:12], ctx.URL.host]))
+    await MemoryExchange("GET", target, Headers({"Host": "good"})).serve(app)
+    assert seen == ["http://good/", "good"]
 
 
 async def test_accepts_and_its_kin() -> None:

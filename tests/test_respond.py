@@ -50,6 +50,7 @@ class Frozen(Exception):
         (HTTPError(499, "odd"), 499, "odd"),
         (Foreign(status=404), 404, "Not Found"),
         (Foreign(status=404, expose=True, message="shown"), 404, "shown"),
+        (Foreign(status=447), 447, "447"),
         (Foreign(status=204), 500, "Internal Server Error"),  # S39
         (Foreign(status=304), 500, "Internal Server Error"),
         (Foreign(status=100), 500, "Internal Server Error"),
@@ -256,6 +257,16 @@ async def test_flush_headers_sends_them_and_takes_a_body_later() -> None:
     response = await answer(middleware)
     assert (response.status, response.content) == (202, b"late")
     assert response.headers["x-early"] == "1"
+
+
+async def test_flushed_headers_with_no_body_at_all_end_empty() -> None:
+    async def middleware(ctx: Context) -> None:
+        ctx.status = 200
+        await ctx.flush_headers()
+        ctx.body = None
+
+    response = await answer(middleware)
+    assert (response.status, response.content) == (200, b"")
 
 
 async def test_a_status_that_is_not_final_is_a_500() -> None:  # S39

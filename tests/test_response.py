@@ -295,6 +295,17 @@ async def test_a_message_is_the_default_body() -> None:
     assert (await answer(middleware)).text == "Nope"
 
 
+async def test_an_empty_message_is_the_phrase_and_a_first_body_resets_it() -> None:
+    def middleware(ctx: Context) -> None:
+        ctx.message = ""
+        assert ctx.message == "Not Found"
+        ctx.message = "Custom"
+        ctx.body = "x"  # sets status 200, and with it the phrase
+        assert ctx.message == "OK"
+
+    assert (await answer(middleware)).message == "OK"
+
+
 async def test_HEAD_has_the_headers_and_no_body() -> None:  # noqa: N802
     def middleware(ctx: Context) -> None:
         ctx.body = {"a": 1}
@@ -379,6 +390,23 @@ async def test_a_local_redirect_refuses_to_leave(url: str) -> None:
 async def test_back_stays_on_this_host(referer: str, location: str) -> None:
     response = await answer(lambda ctx: ctx.back("/alt"), host="testserver", referer=referer)
     assert response.headers["location"] == location
+
+
+async def test_back_without_an_alternative_goes_home() -> None:
+    assert (await answer(lambda ctx: ctx.back(""))).headers["location"] == "/"
+
+
+async def test_last_modified_takes_an_aware_datetime() -> None:
+    def middleware(ctx: Context) -> None:
+        ctx.last_modified = datetime(2026, 1, 2, tzinfo=UTC)
+        assert ctx.last_modified == datetime(2026, 1, 2, tzinfo=UTC)
+        with pytest.raises(TypeError, match="aware datetime"):
+            ctx.last_modified = "2026-01-02"  # type: ignore[assignment]
+        with pytest.raises(ValueError, match="time zone|naive|aware"):
+            ctx.last_modified = datetime(2026, 1, 2)  # noqa: DTZ001
+
+    response = await answer(middleware)
+    assert response.headers["last-modified"] == "Fri, 02 Jan 2026 00:00:00 GMT"
 
 
 async def test_attachment_leaves_a_type_that_was_set() -> None:  # S9

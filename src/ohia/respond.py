@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ohia.errors import ClientDisconnect, HTTPError
+from ohia.errors import ClientDisconnect
 from ohia.exchange import Disconnect, Exchange
 from ohia.http.date import format_date
 from ohia.http.headers import Headers
@@ -361,9 +361,8 @@ def error_answer(error: BaseException) -> ErrorAnswer:
     taken from an HTTPError, or one that is alike: it has a bool `expose`.
     """
     status: object = getattr(error, "status", None)
-    if type(status) is not int or not 400 <= status <= 599 or status not in PHRASES:
-        status = status if isinstance(error, HTTPError) else 500
-    status = cast("int", status)
+    if type(status) is not int or not 400 <= status <= 599:
+        status = 500
     text = PHRASES.get(status, str(status))
     expose: object = getattr(error, "expose", None)
     if expose is True:

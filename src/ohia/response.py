@@ -320,6 +320,8 @@ class ResponseSide:
 
     @last_modified.setter
     def last_modified(self, when: datetime) -> None:
+        if not isinstance(when, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"last_modified takes an aware datetime, got {when!r}")
         self.set("Last-Modified", format_date(when))
 
     @property

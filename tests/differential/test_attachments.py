@@ -51,7 +51,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@examples(500)
+@examples(250)
 @given(st.booleans(), st.one_of(st.none(), filenames), st.one_of(st.none(), options))
 def test_attachments_are_alike(
     sides: Sides, typed: bool, filename: str | None, chosen: dict[str, Any] | None

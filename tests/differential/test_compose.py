@@ -32,7 +32,7 @@ programs = st.recursive(
 )
 
 
-@examples(350)
+@examples(250)
 @given(st.lists(programs, max_size=5), some(1, 1, 2))
 def test_the_onion_is_the_same(sides: Sides, drawn: list[dict[str, Any]], times: int) -> None:
     case: dict[str, Any] = {"programs": drawn, "times": times}

@@ -122,7 +122,7 @@ def cases(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@examples(500)
+@examples(350)
 @given(cases())
 def test_hosts_and_addresses_are_read_alike(sides: Sides, case: dict[str, Any]) -> None:
     sides.contexts("hosts", case)

@@ -77,7 +77,7 @@ accepts = some(
 )
 
 
-@examples(500)
+@examples(300)
 @given(accepts, st.one_of(st.none(), some(200, 301, 303, 308, 304, 404, 300, 306)), urls)
 def test_redirects_are_alike(
     sides: Sides, accept: str | None, status: int | None, url: str
