@@ -402,7 +402,7 @@ async def test_last_modified_takes_an_aware_datetime() -> None:
         assert ctx.last_modified == datetime(2026, 1, 2, tzinfo=UTC)
         with pytest.raises(TypeError, match="aware datetime"):
             ctx.last_modified = "2026-01-02"  # type: ignore[assignment]
-        with pytest.raises(ValueError, match="time zone|naive|aware"):
+        with pytest.raises(ValueError, match="time zone"):
             ctx.last_modified = datetime(2026, 1, 2)  # noqa: DTZ001
 
     response = await answer(middleware)

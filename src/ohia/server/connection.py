@@ -340,7 +340,8 @@ class Connection(FlowControl):
         else:
             self._data = b""
             self._start = 0
-        self._update_reading()
+        if not self._is_reading:
+            self._update_reading()
 
     # The end.
 
@@ -458,6 +459,8 @@ class Connection(FlowControl):
         is_quiet = self._start == len(self._data)
         if self._phase is Phase.IDLE or (self._phase is Phase.HEAD and is_quiet):
             self._close()
+        elif self._phase is Phase.DRAIN:
+            self._linger()
 
 
 def _is_over(waited: float, limit: float | None) -> bool:

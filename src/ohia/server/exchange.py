@@ -275,7 +275,8 @@ class ServerExchange:
         elif length != len(body):
             self._mismatch(f"the body has {len(body)} bytes, its Content-Length {length}")
         framing = "" if length is None else f"Content-Length: {length}\r\n"
-        keep_alive = wire.persists(close=fields.wants_close, whole=True)
+        close = fields.wants_close or status < 200  # clients wait for another answer then
+        keep_alive = wire.persists(close=close, whole=True)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = DONE
         return wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
@@ -296,7 +297,7 @@ class ServerExchange:
         else:
             self._framing = Framing.CHUNKED
             framing = "Transfer-Encoding: chunked\r\n"
-        close = fields.wants_close or self._framing is Framing.CLOSE
+        close = fields.wants_close or self._framing is Framing.CLOSE or status < 200
         keep_alive = wire.persists(close=close, whole=False)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = STREAMING

@@ -47,7 +47,9 @@ def answer_handshake(
         own.append(f"Sec-WebSocket-Protocol: {subprotocol}\r\n")
     if line is not None:
         own.append(f"Sec-WebSocket-Extensions: {line}\r\n")
-    own.append(read_fields(response).text)
+    others = response.copy()
+    others.remove("upgrade")
+    own.append(read_fields(others).text)
     return Handshake("".join(own), subprotocol, extensions)
 
 

@@ -17,9 +17,7 @@ __all__ = [
 ]
 
 # Written by the server, whatever the application thinks of them.
-CONNECTION_FIELDS = frozenset(
-    {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
-)
+CONNECTION_FIELDS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding"})
 STATUS_LINES = {status: f"HTTP/1.1 {status} {text}\r\n" for status, text in PHRASES.items()}
 
 # Fields that are kept sorted, and the length of the longest: 128 KiB at most.
@@ -90,6 +88,8 @@ def _sort(lines: tuple[tuple[str, str], ...]) -> Fields:
         key = name.lower()
         if key == "content-length":
             length = _length(value, length)
+        elif key == "upgrade":  # what a 426 asks for (RFC 9110, 7.8 and 15.5.22)
+            text += f"Connection: Upgrade\r\n{name}: {value}\r\n"
         elif key in CONNECTION_FIELDS:
             wants_close = wants_close or (key == "connection" and _says_close(value))
         else:

@@ -147,7 +147,7 @@ class Server:
         self.handler.draining = False
         loop = asyncio.get_running_loop()
         service = self._service = Service(self.handler, self.limits, loop)
-        handshake = None if self._tls is None else self.limits.head_timeout
+        handshake = None if self._tls is None else self.limits.head_timeout or None
         create = loop.create_server if self.port is not None else loop.create_unix_server
         self._listener = await create(
             lambda: Connection(service),
@@ -162,7 +162,6 @@ class Server:
 
         Then what still runs is cancelled and cut. A second call waits for the first.
         """
-        _idle.pop(id(self), None)
         if self._service is None:
             self.release()
             self._closed.set()
@@ -184,8 +183,14 @@ class Server:
             await self.handler.shutdown()
             self._closed.set()
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return 0 if self._service is None else len(self._service.connections)
+
     def release(self) -> None:
         """Close the listening socket of a server that does not serve."""
+        _idle.pop(id(self), None)
         if self._bound is not None:
             self._bound.close()
 
