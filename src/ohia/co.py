@@ -394,4 +394,4 @@ class _Co:
         return wrapped
 
 
-co = _Co()
+co: _Co = _Co()

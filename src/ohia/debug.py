@@ -154,4 +154,4 @@ def _is_coloured() -> bool:
     return sys.stderr.isatty() if wish is None else wish.lower() not in NO_COLOUR
 
 
-debug = Debug()
+debug: Debug = Debug()

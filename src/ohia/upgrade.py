@@ -33,7 +33,7 @@ NOT_ON_101 = frozenset(
     | {"transfer-encoding", "upgrade"}
 )
 
-log = logging.getLogger("ohia")
+log: logging.Logger = logging.getLogger("ohia")
 
 
 class UpgradeOptions(TypedDict, total=False):

@@ -40,8 +40,8 @@ class Counted:
     __slots__ = ("done", "left")
 
     def __init__(self, length: int) -> None:
-        self.left = length
-        self.done = not length
+        self.left: int = length
+        self.done: bool = not length
 
     def feed(self, data: bytes, start: int, pieces: list[bytes]) -> int:
         """Take as many bytes as are left."""
@@ -62,7 +62,7 @@ class Chunked:
     __slots__ = ("_left", "_line", "_overhead", "_step", "done")
 
     def __init__(self) -> None:
-        self.done = False
+        self.done: bool = False
         self._left = 0
         self._line = b""
         self._overhead = 0
@@ -133,8 +133,8 @@ class RequestBody:
         self._pieces: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._room = largest
-        self.expects = expects
-        self.size = 0
+        self.expects: bool = expects
+        self.size: int = 0
         """Bytes that wait for the reader."""
 
     @property

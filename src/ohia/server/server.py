@@ -47,8 +47,8 @@ class Server:
 
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
-        self.limits = Limits()
-        self.workers = 1
+        self.limits: Limits = Limits()
+        self.workers: int = 1
         self._backlog = 2048
         self._bound: bind.Bound | None = None
         self._tls: ssl.SSLContext | None = None

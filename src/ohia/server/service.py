@@ -59,14 +59,17 @@ class Service:
         "now",
     )
 
+    now: float
+    date: str
+
     def __init__(self, handler: Handler, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
-        self.handler = handler
-        self.limits = limits
-        self.loop = loop
-        self.context = contextvars.copy_context()
-        self.heads = HeadReader(limits)
+        self.handler: Handler = handler
+        self.limits: Limits = limits
+        self.loop: asyncio.AbstractEventLoop = loop
+        self.context: contextvars.Context = contextvars.copy_context()
+        self.heads: HeadReader = HeadReader(limits)
         self.connections: set[Member] = set()
-        self.draining = False
+        self.draining: bool = False
         self._emptied = asyncio.Event()
         timeouts = (limits.head_timeout, limits.body_timeout, limits.idle_timeout)
         shortest = min((each for each in timeouts if each), default=LONGEST_TICK)

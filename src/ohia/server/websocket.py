@@ -28,7 +28,7 @@ SLICE = 16 * 1024
 LINGER = 2.0  # seconds for a peer to read why it was failed
 MAX_REASON = 123  # bytes that a Close frame has for its reason (RFC 6455, 5.5)
 
-log = logging.getLogger("ohia.websocket")
+log: logging.Logger = logging.getLogger("ohia.websocket")
 
 
 class ServerSocket(FlowControl):

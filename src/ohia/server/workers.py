@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import FrameType
 __all__ = ["supervise"]
 
 FAILED = 3  # exit status of a worker that could not start or stop as it should
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SHORT_LIFE = 1.0  # seconds; who dies sooner is replaced after as long, so that none spins
 
 
@@ -22,6 +24,8 @@ class Supervisor:
         self._work = work
         self._count = count
         self._born: dict[int, float] = {}
+        # Nobody writes to it: it ends when the supervisor does, even by SIGKILL.
+        self._lifeline = os.pipe()
         self._is_stopping = False
         self._has_failed = False
 
@@ -36,6 +40,8 @@ class Supervisor:
         finally:
             for each, handler in before.items():
                 signal.signal(each, handler)
+            for end in self._lifeline:
+                os.close(end)
         if self._has_failed:
             raise SystemExit(FAILED)
 
@@ -60,6 +66,8 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+            os.close(self._lifeline[1])
+            threading.Thread(target=_stop_with, args=(self._lifeline[0],), daemon=True).start()
             self._work()
             status = 0
         except BaseException:  # noqa: BLE001 - whatever it is, it must not go on as a supervisor
@@ -92,7 +100,10 @@ class Supervisor:
                 os.kill(child, signal.SIGTERM)
 
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+def _stop_with(lifeline: int) -> None:
+    """Stop this worker when the supervisor has gone."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def supervise(count: int, work: Callable[[], None]) -> None:

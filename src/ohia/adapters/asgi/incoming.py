@@ -27,8 +27,8 @@ class Incoming:
     """
 
     def __init__(self, receive: Receive) -> None:
-        self.disconnected = Disconnect()
-        self.over = Disconnect()
+        self.disconnected: Disconnect = Disconnect()
+        self.over: Disconnect = Disconnect()
         self.last: Message | None = None
         self._receive = receive
         self._waiting: deque[Message] = deque()

@@ -18,7 +18,7 @@ FRAMING = frozenset(
     {"connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"}
 )
 
-log = logging.getLogger("ohia")
+log: logging.Logger = logging.getLogger("ohia")
 _warned: set[str] = set()
 
 

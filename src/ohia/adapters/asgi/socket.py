@@ -37,7 +37,7 @@ class AsgiSocket:
         self, incoming: Incoming, send: Send, subprotocol: str | None, options: SocketOptions
     ) -> None:
         self.subprotocol = subprotocol
-        self.buffered = 0
+        self.buffered: int = 0
         self._incoming = incoming
         self._send = send
         self._options = options
