@@ -229,12 +229,12 @@ def run(*servers: Server) -> None:
     if not servers:
         raise TypeError("run() takes one server or more")
     for server in servers:
-        _tell(f"ohia: listening on {server.url}")
         _idle.pop(id(server), None)
     count = counts.pop()
     if count == 1:
         _run_loop(servers, STOP_SIGNALS)
         return
+    _tell_urls(servers)
     try:
         supervise(count, lambda: _run_loop(servers, (signal.SIGTERM,)))
     finally:
@@ -261,6 +261,8 @@ async def _serve(servers: Sequence[Server], signals: Sequence[signal.Signals]) -
         try:
             for server in servers:
                 await server.serve()
+            if servers[0].workers == 1:
+                _tell_urls(servers)  # from now on a signal drains, whoever reads the line
             await _until(stop, servers)
         finally:
             await asyncio.gather(*(server.close() for server in servers))
@@ -295,6 +297,11 @@ def _handling(signals: Sequence[signal.Signals], callback: Callable[[], None]) -
     finally:
         for each in signals:
             loop.remove_signal_handler(each)
+
+
+def _tell_urls(servers: Sequence[Server]) -> None:
+    for server in servers:
+        _tell(f"ohia: listening on {server.url}")
 
 
 def _tell(message: str) -> None:
