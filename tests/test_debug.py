@@ -1,123 +1,201 @@
-"""Named debug logs on stderr."""
-
+import io
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from ohia.debug import Debug
+from ohia.debug import Debug, debug
 
 
 @pytest.fixture(autouse=True)
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DEBUG", raising=False)
-    monkeypatch.setenv("DEBUG_COLORS", "no")
+    monkeypatch.delenv("DEBUG_COLORS", raising=False)
 
 
-def ticking(*times: float) -> Debug:
-    seconds: Iterator[float] = iter(times)
-    return Debug(clock=lambda: next(seconds))
+def clock(*seconds: float) -> Callable[[], float]:
+    ticks: Iterator[float] = iter(seconds)
+    return lambda: next(ticks)
 
 
-def test_a_line_has_two_blanks_the_name_the_message_and_the_time(
-    capsys: pytest.CaptureFixture[str],
+def test_a_line_has_two_spaces_namespace_message_and_milliseconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    debug = ticking(5.0, 5.0041, 5.5)
-    debug.enable("ohia*")
-    log, other = debug("ohia:application"), debug("ohia:other")
+    monkeypatch.setenv("DEBUG", "ohia*")
+    logs = Debug(clock(1.0, 1.0041, 3.5))
+    log = logs("ohia:application")
     log("use %s", "response_time")
-    log("use %s", "logger")
-    other("listen")
-    assert capsys.readouterr().err == (
+    log("use %s %d", "logger", 2)
+    log("listen")
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
         "  ohia:application use response_time +0ms\n"
-        "  ohia:application use logger +4ms\n"
-        "  ohia:other listen +0ms\n"
+        "  ohia:application use logger 2 +4ms\n"
+        "  ohia:application listen +2495ms\n"
     )
+
+
+def test_milliseconds_count_from_the_previous_line_of_the_same_namespace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DEBUG", "*")
+    logs = Debug(clock(1, 2, 4))
+    logs("a")("first")
+    logs("b")("first")
+    logs("a")("second")
+    assert capsys.readouterr().err == "  a first +0ms\n  b first +0ms\n  a second +3000ms\n"
 
 
 @pytest.mark.parametrize(
-    ("patterns", "on"),
+    ("patterns", "namespace", "on"),
     [
-        ("", False),
-        ("*", True),
-        ("my:part", True),
-        ("my:*", True),
-        ("*part", True),
-        ("m*t", True),
-        ("my", False),
-        ("other,my:part", True),
-        ("other my:part", True),
-        ("*,-my:part", False),
-        ("*,-my:*", False),
-        ("my.part", False),
-        ("-other", False),
+        ("", "ohia", False),
+        ("ohia", "ohia", True),
+        ("ohia", "ohia:application", False),
+        ("ohia*", "ohia", True),
+        ("ohia*", "ohia:application", True),
+        ("ohia:*", "ohia:application", True),
+        ("ohia:*", "ohia", False),
+        ("*", "anything", True),
+        ("*:router", "ohia:router", True),
+        ("o*a:r*r", "ohia:router", True),
+        ("o*a:r*r", "ohia:mount", False),
+        ("a,b", "b", True),
+        ("a b", "b", True),
+        (" a ,  b ", "b", True),
+        ("a,b", "c", False),
+        ("*,-ohia:router", "ohia:router", False),
+        ("-ohia:router *", "ohia:router", False),
+        ("*,-ohia:*", "ohia:router", False),
+        ("*,-ohia:*", "my:part", True),
+        ("-a", "b", False),
+        ("o.ia", "ohia", False),  # a dot is a dot
+        ("[", "ohia", False),
     ],
 )
-def test_patterns(patterns: str, on: bool) -> None:
-    debug = Debug()
-    log = debug("my:part")
-    debug.enable(patterns)
-    assert log.enabled is on
-
-
-def test_the_environment_is_followed_when_it_changes(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_patterns_choose_namespaces(
+    patterns: str, namespace: str, on: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    debug = ticking(0.0)
-    log = debug("my:part")
-    log("unheard")
-    monkeypatch.setenv("DEBUG", "my:*")
-    log("heard")
-    debug.disable()
-    log("unheard again")
-    assert capsys.readouterr().err == "  my:part heard +0ms\n"
+    monkeypatch.setenv("DEBUG", patterns)
+    assert Debug()(namespace).enabled is on
 
 
-def test_nothing_is_formatted_while_it_is_off() -> None:
-    class Loud:
-        def __str__(self) -> str:
-            raise AssertionError
+def test_a_log_follows_debug_when_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Debug()("ohia")
+    assert not log.enabled
+    monkeypatch.setenv("DEBUG", "ohia")
+    assert log.enabled
+    monkeypatch.delenv("DEBUG")
+    assert not log.enabled
 
-    Debug()("my:part")("%s", Loud())
+
+def test_patterns_can_be_set_by_hand_until_debug_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEBUG", "a")
+    logs = Debug()
+    logs.enable("b, c")
+    assert [logs(name).enabled for name in "abc"] == [False, True, True]
+    logs.disable()
+    assert [logs(name).enabled for name in "abc"] == [False, False, False]
+    monkeypatch.setenv("DEBUG", "c")
+    assert [logs(name).enabled for name in "abc"] == [False, False, True]
 
 
-def test_it_never_raises(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_same_namespace_gives_the_same_log() -> None:
+    logs = Debug()
+    assert logs("a") is logs("a")
+    assert logs("a").extend("b") is logs("a:b")
+
+
+class Unprintable:
+    def __str__(self) -> str:
+        raise ValueError
+
+    __repr__ = __str__
+
+
+def test_values_are_not_looked_at_while_the_log_is_off() -> None:
+    Debug()("a")("%s", Unprintable())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("100%",), "100%"),
+        (("%s of %s", 1), "'%s of %s' 1"),
+        (("%d", "x"), "'%d' 'x'"),
+        (("plain", 1), "'plain' 1"),
+        ((7,), "7"),
+        ((None,), "None"),
+        (("%s", "a\nb\r\x1b[31m\x00"), r"a\nb\r\x1b[31m\x00"),
+        (("a\nb",), r"a\nb"),
+        (("%s", "\u2028\u202e\x85"), r"\u2028\u202e\x85"),
+        (("%s", "ōhia 木"), "ōhia 木"),
+        (("%s", "\udcff"), r"\udcff"),
+        (("%s", ("a", "b")), "('a', 'b')"),
+        (("%s", Unprintable()), "(a value that cannot be printed)"),
+        ((Unprintable(),), "(a value that cannot be printed)"),
+    ],
+)
+def test_whatever_is_logged_is_one_line_and_never_raises(
+    arguments: tuple[object, ...], text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Broken:
-        def __repr__(self) -> str:
-            raise ValueError
-
-    debug = ticking(0.0, 0.0, 0.0)
-    debug.enable("*")
-    log = debug("x")
-    log("%s %s", 1)
-    log("%d", Broken())
-    assert capsys.readouterr().err == (
-        "  x '%s %s' 1 +0ms\n  x (a value that cannot be printed) +0ms\n"
-    )
-    monkeypatch.setattr(sys, "stderr", None)
-    log("nowhere")
+    logs = Debug()
+    logs.enable("*")
+    logs("a")(*arguments)
+    assert capsys.readouterr().err == f"  a {text} +0ms\n"
 
 
-def test_one_line_whatever_the_value_holds(capsys: pytest.CaptureFixture[str]) -> None:
-    debug = ticking(0.0)
-    debug.enable("*")
-    debug("x")("%s", "a\r\nb\x1b[31m\u2028")
-    assert capsys.readouterr().err == "  x a\\r\\nb\\x1b[31m\\u2028 +0ms\n"
+def test_a_namespace_cannot_break_the_line_either(capsys: pytest.CaptureFixture[str]) -> None:
+    logs = Debug()
+    logs.enable("*")
+    logs("a\nb")("c")
+    assert capsys.readouterr().err == "  a\\nb c +0ms\n"
 
 
-def test_colours_where_they_are_asked_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("stderr", [None, "closed", "ascii"])
+def test_a_broken_stderr_does_no_harm(stderr: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii") if stderr else None
+    if stream and stderr == "closed":
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logs = Debug()
+    logs.enable("*")
+    logs("a")("木")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("colours", "terminal", "coloured"),
+    [
+        (None, False, False),
+        (None, True, True),
+        ("1", False, True),
+        ("yes", False, True),
+        ("0", True, False),
+        ("no", True, False),
+        ("", True, False),
+    ],
+)
+def test_colour_is_for_terminals_or_by_debug_colors(
+    colours: str | None, terminal: bool, coloured: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DEBUG_COLORS", "1")
-    debug = ticking(0.0)
-    debug.enable("*")
-    debug("x")("hello")
-    assert "\x1b[3" in capsys.readouterr().err
+    if colours is not None:
+        monkeypatch.setenv("DEBUG_COLORS", colours)
+    stream = Terminal() if terminal else io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    logs = Debug()
+    logs.enable("*")
+    logs("my:part")("ready")
+    written = stream.getvalue()
+    assert ("\x1b[" in written) is coloured
+    assert re.sub(r"\x1b\[[0-9;]*m", "", written) == "  my:part ready +0ms\n"
 
 
-def test_the_same_name_is_the_same_log_and_extends() -> None:
-    debug = Debug()
-    assert debug("a") is debug("a")
-    assert debug("a").extend("b") is debug("a:b")
+def test_the_shared_debug_is_a_debug() -> None:
+    assert isinstance(debug, Debug)

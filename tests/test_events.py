@@ -1,7 +1,9 @@
-"""Named events and their listeners."""
-
 import asyncio
 import functools
+import io
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
@@ -9,156 +11,340 @@ import pytest
 from ohia.events import Emitter
 
 
-def test_emit_says_whether_anyone_listened() -> None:
-    emitter = Emitter()
-    calls: list[Any] = []
-    assert emitter.emit("x", 1) is False
-    assert emitter.on("x", calls.append) == calls.append
-    assert emitter.emit("x", 1) is True
-    assert (calls, emitter.listener_count("x"), emitter.listener_count("y")) == ([1], 1, 0)
+def test_listeners_run_at_once_in_order_and_emit_says_whether_there_were_any() -> None:
+    emitter, heard = Emitter(), list[object]()
+    assert emitter.emit("news", 1) is False
+    emitter.on("news", lambda value: heard.append(("first", value)))
+    emitter.on("news", lambda value: heard.append(("second", value)))
+    assert emitter.emit("news", 2) is True
+    assert emitter.emit("other", 3) is False
+    assert heard == [("first", 2), ("second", 2)]
 
 
-def test_on_and_once_are_decorators_too() -> None:
-    emitter = Emitter()
-    calls: list[str] = []
+def test_on_and_once_are_decorators_that_return_the_function() -> None:
+    emitter, heard = Emitter(), list[str]()
 
-    @emitter.on("x")
+    @emitter.on("news")
     def always() -> None:
-        calls.append("always")
+        heard.append("always")
 
-    @emitter.once("x")
-    def only() -> None:
-        calls.append("only")
+    @emitter.once("news")
+    def first() -> None:
+        heard.append("first")
 
-    emitter.emit("x")
-    emitter.emit("x")
-    assert calls == ["always", "only", "always"]
+    def by_hand() -> None:
+        heard.append("by hand")
+
+    assert emitter.on("news", by_hand) is by_hand
+    emitter.emit("news")
+    emitter.emit("news")
+    assert heard == ["always", "first", "by hand", "always", "by hand"]
+    assert (always.__name__, first.__name__) == ("always", "first")
+
+
+class Method:
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    def none(self) -> None:
+        self.heard.append(())
+
+    def one(self, error: object) -> None:
+        self.heard.append((error,))
+
+    def two(self, error: object, ctx: object = "default") -> None:
+        self.heard.append((error, ctx))
+
+    def keyword(self, error: object, *, ctx: object = "default") -> None:
+        self.heard.append((error, ctx))
+
+    def any(self, *args: object) -> None:
+        self.heard.append(args)
+
+    def __call__(self, error: object) -> None:
+        self.heard.append((error,))
 
 
 @pytest.mark.parametrize(
-    ("listener", "got"),
+    ("name", "heard"),
     [
-        (lambda: (), ()),
-        (lambda a: (a,), (1,)),
-        (lambda a, b=9: (a, b), (1, 2)),
-        (lambda *args: args, (1, 2)),
-        (lambda a, *, key=3: (a, key), (1, 3)),
+        ("none", ()),
+        ("one", ("error",)),
+        ("two", ("error", "ctx")),
+        ("keyword", ("error", "default")),
+        ("any", ("error", "ctx", "more")),
+        ("__call__", ("error",)),
     ],
 )
-def test_a_listener_gets_as_many_arguments_as_it_can_take(listener: Any, got: Any) -> None:
+def test_a_listener_gets_as_many_arguments_as_it_takes(
+    name: str, heard: tuple[object, ...]
+) -> None:
+    emitter, listener = Emitter(), Method()
+    emitter.on("error", getattr(listener, name))
+    emitter.on("error", functools.partial(getattr(listener, name)))
+    emitter.emit("error", "error", "ctx", "more")
+    assert listener.heard == [heard, heard]
+
+
+def test_a_built_in_listener_gets_everything(capsys: pytest.CaptureFixture[str]) -> None:
     emitter = Emitter()
-    seen: list[Any] = []
-
-    def wrap(function: Any) -> Any:
-        @functools.wraps(function)
-        def wrapped(*args: Any) -> None:
-            seen.append(function(*args))
-
-        return wrapped
-
-    emitter.on("x", wrap(listener))
-    emitter.emit("x", 1, 2)
-    assert seen == [got]
+    emitter.on("news", print)
+    emitter.on("news", max)
+    emitter.emit("news", 1, 2)
+    assert capsys.readouterr() == ("1 2\n", "")
 
 
-def test_once_fires_once_even_when_it_emits_again() -> None:
+def test_off_takes_back_the_newest_registration_and_ignores_strangers() -> None:
+    emitter, listener = Emitter(), Method()
+    emitter.on("news", listener.none)
+    emitter.once("news", listener.none)
+    emitter.off("news", listener.one)
+    emitter.off("nothing", listener.none)
+    assert emitter.listener_count("news") == 2
+    emitter.off("news", listener.none)
+    emitter.emit("news")
+    emitter.emit("news")
+    assert listener.heard == [(), ()]
+    emitter.off("news", listener.none)
+    assert emitter.listener_count("news") == 0
+    assert emitter.emit("news") is False
+
+
+def test_once_is_counted_until_it_ran() -> None:
     emitter = Emitter()
-    calls: list[int] = []
+    emitter.once("news", lambda: None)
+    assert emitter.listener_count("news") == 1
+    assert emitter.emit("news") is True
+    assert emitter.listener_count("news") == 0
+    assert emitter.emit("news") is False
+
+
+def test_once_runs_once_even_when_its_event_is_emitted_meanwhile() -> None:
+    emitter, heard = Emitter(), list[str]()
 
     def again() -> None:
-        calls.append(1)
-        emitter.emit("x")
-
-    emitter.once("x", again)
-    emitter.emit("x")
-    assert calls == [1]
-
-
-def test_off_takes_back_the_newest() -> None:
-    emitter = Emitter()
-    calls: list[int] = []
-    emitter.on("x", calls.append)
-    emitter.once("x", calls.append)
-    emitter.off("x", calls.append)
-    emitter.off("y", calls.append)
-    emitter.emit("x", 1)
-    emitter.emit("x", 2)
-    assert calls == [1, 2]
-
-
-def test_off_during_emit_is_safe() -> None:
-    emitter = Emitter()
-    calls: list[str] = []
+        emitter.off("news", again)
+        emitter.emit("news")
 
     def first() -> None:
-        emitter.off("x", first)
-        calls.append("first")
+        heard.append("first")
+        emitter.emit("news")
 
-    emitter.on("x", first)
-    emitter.on("x", lambda: calls.append("second"))
-    emitter.emit("x")
-    emitter.emit("x")
-    assert calls == ["first", "second", "second"]
+    emitter.on("news", again)
+    emitter.once("news", first)
+    emitter.emit("news")
+    assert heard == ["first"]
 
 
+def test_on_and_off_during_an_emit_count_from_the_next_one() -> None:
+    emitter, heard = Emitter(), list[str]()
+
+    def last() -> None:
+        heard.append("last")
+
+    def added() -> None:
+        heard.append("added")
+
+    def changes() -> None:
+        emitter.off("news", changes)
+        emitter.off("news", last)
+        emitter.on("news", added)
+
+    emitter.on("news", changes)
+    emitter.on("news", last)
+    emitter.emit("news")
+    assert heard == ["last"]
+    emitter.emit("news")
+    assert heard == ["last", "added"]
+
+
+class Failing:
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("own failure"), SystemExit("own failure"), asyncio.CancelledError()]
+)
 def test_a_failing_listener_is_reported_and_stops_nothing(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emitter, heard = Emitter(), list[str]()
+
+    def fails() -> None:
+        raise error
+
+    emitter.on("news", fails)
+    emitter.on("news", lambda: heard.append("after"))
+    assert emitter.emit("news") is True
+    assert heard == ["after"]
+    report = capsys.readouterr().err
+    assert report.startswith("a listener for 'news' failed:\nTraceback")
+    assert "in fails" in report
+
+
+def test_a_listener_that_needs_more_than_was_emitted_is_reported(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     emitter = Emitter()
-    calls: list[str] = []
-
-    def broken() -> None:
-        raise SystemExit(3)
-
-    emitter.on("x", broken)
-    emitter.on("x", lambda: calls.append("second"))
-    assert emitter.emit("x") is True
-    assert calls == ["second"]
-    err = capsys.readouterr().err
-    assert "a listener for 'x' failed" in err
-    assert "SystemExit" in err
+    emitter.on("news", lambda _error, _ctx: None)
+    emitter.emit("news", 1)
+    assert "missing 1 required positional argument" in capsys.readouterr().err
 
 
-async def test_async_listeners_are_tasks_that_settle_waits_for(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_report_survives_a_closed_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
     emitter = Emitter()
-    calls: list[str] = []
-
-    @emitter.on("x")
-    async def slow() -> None:
-        await asyncio.sleep(0)
-        calls.append("slow")
-
-    @emitter.on("x")
-    async def broken() -> None:
-        raise ValueError("late")
-
-    emitter.emit("x")
-    assert calls == []
-    await emitter.settle()
-    assert calls == ["slow"]
-    assert "late" in capsys.readouterr().err
+    emitter.on("news", lambda: 1 // 0)
+    assert emitter.emit("news") is True
 
 
-def test_without_a_loop_an_async_listener_runs_to_its_end() -> None:
-    emitter = Emitter()
-    calls: list[str] = []
-
-    @emitter.on("x")
-    async def slow() -> None:
-        await asyncio.sleep(0)
-        calls.append("slow")
-
-    emitter.emit("x")
-    assert calls == ["slow"]
-
-
-async def generator() -> Any:
+def generator() -> Iterator[None]:
     yield
 
 
-@pytest.mark.parametrize("listener", [5, "x", generator])
+async def async_generator() -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("listener", [3, "name", generator, async_generator])
 def test_what_cannot_listen_is_refused(listener: Any) -> None:
-    with pytest.raises(TypeError, match="listener must be"):
-        Emitter().on("x", listener)
+    emitter = Emitter()
+    for register in (emitter.on, emitter.once):
+        with pytest.raises(TypeError, match="a listener must be a"):
+            register("news", listener)
+        with pytest.raises(TypeError, match="a listener must be a"):
+            register("news")(listener)
+
+
+async def test_async_listeners_become_tasks_that_settle_waits_for() -> None:
+    emitter, heard = Emitter(), list[str]()
+    go_on = asyncio.Event()
+
+    @emitter.on("news")
+    async def slow(value: str) -> None:
+        await go_on.wait()
+        heard.append(value)
+
+    assert emitter.emit("news", "a") is True
+    emitter.on("go", go_on.set)
+    settling = asyncio.ensure_future(emitter.settle())
+    await asyncio.sleep(0)
+    assert not settling.done()
+    emitter.emit("news", "b")  # begun meanwhile
+    emitter.emit("go")
+    await settling
+    assert sorted(heard) == ["a", "b"]
+    await emitter.settle()
+
+
+async def test_a_listener_may_wait_for_the_others_to_settle() -> None:
+    emitter, heard = Emitter(), list[str]()
+
+    async def waits() -> None:
+        await emitter.settle()
+        heard.append("settled")
+
+    emitter.on("news", waits)
+    emitter.emit("news")
+    await emitter.settle()
+    assert heard == ["settled"]
+
+
+async def test_a_plain_listener_may_return_something_to_await() -> None:
+    emitter, heard = Emitter(), list[str]()
+
+    async def later() -> None:
+        heard.append("later")
+
+    emitter.on("news", lambda: asyncio.ensure_future(later()))
+    emitter.emit("news")
+    await emitter.settle()
+    assert heard == ["later"]
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("own"), SystemExit("own"), asyncio.CancelledError("own")]
+)
+async def test_a_failing_async_listener_is_reported_and_stops_nothing(
+    error: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    emitter = Emitter()
+
+    @emitter.on("news")
+    async def fails() -> None:
+        raise error
+
+    emitter.emit("news")
+    await emitter.settle()
+    report = capsys.readouterr().err
+    assert report.startswith("a listener for 'news' failed:\nTraceback")
+    assert "in fails" in report
+
+
+async def test_a_listener_that_is_cancelled_from_outside_ends_quietly(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    emitter, before = Emitter(), asyncio.all_tasks()
+
+    @emitter.on("news")
+    async def waits() -> None:
+        await asyncio.Event().wait()
+
+    emitter.emit("news")
+    await asyncio.sleep(0)
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    await emitter.settle()
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_loop_an_async_listener_runs_to_its_end_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    emitter, heard = Emitter(), list[str]()
+
+    @emitter.on("news")
+    async def listens(value: str) -> None:
+        await asyncio.sleep(0)
+        heard.append(value)
+        raise ValueError
+
+    assert emitter.emit("news", "a") is True
+    assert heard == ["a"]
+    assert "ValueError" in capsys.readouterr().err
+
+
+def test_what_another_loop_left_behind_is_not_waited_for() -> None:
+    emitter = Emitter()
+    emitter.on("news", lambda: asyncio.Event().wait())
+
+    async def emits() -> None:
+        emitter.emit("news")
+
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(emits())
+        asyncio.run(emitter.settle())
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(emitter.settle())
+    finally:
+        loop.close()
+
+
+async def test_an_async_listener_sees_the_context_of_the_emit() -> None:
+    variable: ContextVar[str] = ContextVar("variable", default="")
+    emitter, heard = Emitter(), list[str]()
+
+    @emitter.on("news")
+    async def listens() -> None:
+        heard.append(variable.get())
+
+    variable.set("here")
+    emitter.emit("news")
+    variable.set("there")
+    await emitter.settle()
+    assert heard == ["here"]

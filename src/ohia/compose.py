@@ -324,16 +324,22 @@ def _link_checked(layer: _Layer, following: Step) -> Step:
     return step
 
 
+# What to write, by the verb of a layer: to go downstream, and to return what is to be waited for.
+CALLS = {"await": "await next()", "yield": "yield next", "return": "return next()"}
+RETURNS = {"await": "return await {}", "yield": "return (yield {})", "return": "return {}"}
+
+
 def _check_awaited(layer: _Layer, downstream: _CheckedDownstream, result: object) -> None:
     """Raise RuntimeError if the middleware left something to wait for behind."""
     coroutine = downstream.coroutine
     if result is downstream or (result is coroutine and _close_unstarted(coroutine)):
         raise RuntimeError(
-            f"{layer.name} returned next() without awaiting it: write `return {layer.verb} next()`"
+            f"{layer.name} returned next() without awaiting it: write "
+            f"`{RETURNS[layer.verb].format('next()')}`"
         )
     if _close_unstarted(coroutine):
         raise RuntimeError(
-            f"{layer.name} called next() without awaiting it: write `{layer.verb} next()`"
+            f"{layer.name} called next() without awaiting it: write `{CALLS[layer.verb]}`"
         )
     if coroutine is not None and coroutine.cr_frame is not None:
         raise RuntimeError(
@@ -343,7 +349,7 @@ def _check_awaited(layer: _Layer, downstream: _CheckedDownstream, result: object
         called = f"{middleware_name(result)}()"
         raise RuntimeError(
             f"{layer.name} returned {called} without awaiting it: write "
-            f"`return {layer.verb} {called}`"
+            f"`{RETURNS[layer.verb].format(called)}`"
         )
 
 
