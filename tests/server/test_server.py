@@ -644,6 +644,15 @@ def test_workers_share_the_socket_and_the_dead_are_replaced() -> None:
     assert fetch_refused(port)
 
 
+def test_workers_stop_when_their_supervisor_is_killed() -> None:
+    with program("Server(app).listen(0, workers=2).run()") as process:
+        port = url_port(line(process.stderr))
+        assert [line(process.stdout) for _ in range(2)] == ["startup"] * 2
+        process.kill()
+        assert [line(process.stdout) for _ in range(3)] == ["shutdown"] * 2 + [""]
+    assert fetch_refused(port)
+
+
 def test_a_worker_that_cannot_start_ends_all() -> None:
     main = "Server(app).listen(0, workers=2).run()"
     with program(main, startup="raise LookupError('no db')") as process:

@@ -247,7 +247,8 @@ class Connection(FlowControl):
 
     def write(self, data: bytes) -> Awaitable[None] | None:
         """Hand over bytes; return what to wait for, if anything."""
-        if self.is_lost:
+        # Closing comes before lost, and a sender that never waits keeps the loop from telling.
+        if self._transport.is_closing():
             raise self.lost_error()
         self._wrote = True
         self._transport.write(data)
@@ -255,10 +256,11 @@ class Connection(FlowControl):
 
     def write_parts(self, *parts: bytes) -> Awaitable[None] | None:
         """Do as `write` for parts too large to be joined."""
-        if self.is_lost:
+        if self._transport.is_closing():
             raise self.lost_error()
         self._wrote = True
-        self._transport.writelines(parts)
+        for part in parts:  # asyncio's writelines forgets to ask for a pause (Python 3.12, 3.13)
+            self._transport.write(part)
         return Drained(self) if self.is_paused else None
 
     def persists(self, *, close: bool, whole: bool) -> bool:

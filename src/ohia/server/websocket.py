@@ -307,7 +307,7 @@ class ServerSocket(FlowControl):
             self._shut()
 
     def _check_open(self) -> None:
-        if self.close_code is not None:
+        if self.close_code is not None or self._transport.is_closing():
             raise self.lost_error()
         sent = self._protocol.close_sent
         if sent is not None:
