@@ -2,9 +2,11 @@ import asyncio
 import contextlib
 import functools
 import gc
+import inspect
 import threading
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from random import Random
 from typing import Any
 
 import pytest
@@ -253,6 +255,23 @@ async def test_cancelling_again_during_the_cleanup_still_waits_for_it() -> None:
     assert ended == ["slow"]
 
 
+async def test_cancelling_while_a_failure_is_cleaned_up_arrives_instead() -> None:
+    cleaning = asyncio.Event()
+
+    async def is_slow_to_end() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaning.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(co(yielding, [is_slow_to_end(), fails(ValueError("x"))]))
+    await cleaning.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_a_timeout_around_parallel_items_is_a_timeout() -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
@@ -286,10 +305,11 @@ async def test_closing_before_the_end_ends_the_generator_and_its_items() -> None
     coroutine = co(waits)
     coroutine.send(None)
     items = asyncio.all_tasks() - before
+    await asyncio.sleep(0)
     coroutine.close()
     assert ended == ["generator"]
     await asyncio.wait(items)
-    assert watched.ended == []  # it had not begun
+    assert watched.ended == ["coroutine"]
 
 
 # --- what may not be yielded ---
@@ -438,21 +458,33 @@ class Failure(Exception):
     pass
 
 
-@pytest.mark.parametrize("make", [lambda e: fails(e), lambda e: [fails(e), two()]])  # noqa: PLW0108
-async def test_a_failure_leaves_nothing_for_the_cycle_collector(
-    make: Callable[[Exception], Any],
-) -> None:
+async def fails_anew() -> None:
+    await asyncio.sleep(0)
+    raise Failure
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        fails_anew,
+        lambda: [fails_anew(), two()],
+        lambda: asyncio.ensure_future(fails_anew()),
+    ],
+)
+async def test_a_failure_leaves_nothing_for_the_cycle_collector(make: Callable[[], Any]) -> None:
     async def fail() -> weakref.ref[Failure]:
-        error = Failure()
-        reference = weakref.ref(error)
-        with contextlib.suppress(Failure):
-            await co(made_inside, functools.partial(make, error))
-        return reference
+        try:
+            await co(made_inside, make)
+        except Failure as error:
+            return weakref.ref(error)
+        raise AssertionError
 
     gc.collect()
     gc.disable()
     try:
-        assert (await fail())() is None
+        failure = await fail()
+        await asyncio.sleep(0)  # the tasks are done and gone
+        assert failure() is None
     finally:
         gc.enable()
 
@@ -496,8 +528,8 @@ async def test_wrap_makes_a_coroutine_function() -> None:
         doubled: int = yield double(number)
         return 3 * doubled
 
-    assert asyncio.iscoroutinefunction(sextuple)
-    assert await asyncio.gather(sextuple(1), sextuple(number=2)) == [6, 12]
+    assert inspect.iscoroutinefunction(sextuple)
+    assert [await sextuple(1), await sextuple(number=2)] == [6, 12]
     assert (sextuple.__name__, sextuple.__doc__) == ("sextuple", "Six of them.")
 
 
@@ -567,10 +599,13 @@ async def test_a_callback_may_come_later_and_with_arguments_before_it() -> None:
     assert await thunk(later, "word") == "word"
 
 
-async def test_a_callback_may_come_from_another_thread() -> None:
+async def test_a_callback_may_come_from_another_thread_while_the_loop_waits() -> None:
     def from_a_thread(callback: Callable[..., object]) -> None:
-        threading.Thread(target=callback, args=(None, "from afar")).start()
+        waiting = threading.Event()
+        asyncio.get_running_loop().call_soon(waiting.set)
+        threading.Thread(target=lambda: waiting.wait() and callback(None, "from afar")).start()
 
+    asyncio.get_running_loop().set_debug(True)  # it refuses calls from a foreign thread
     assert await thunk(from_a_thread) == "from afar"
 
 
@@ -632,16 +667,18 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-def wrapped(value: Any, ways: Iterator[int]) -> Any:
+def wrapped(value: Any, ways: Random) -> Any:
     """Return something that may be yielded and comes to `value`."""
     if isinstance(value, list):
         items = [wrapped(each, ways) for each in value]
-        return (items, tuple(items), map(lambda each: each, items), (each for each in items))[  # noqa: C417 - a map is the case
-            next(ways) % 4
-        ]
+        return ways.choice([items, tuple(items), map(same, items), (each for each in items)])
     if isinstance(value, dict):
         return {key: wrapped(each, ways) for key, each in value.items()}
-    return (value, returning(value), driven(value), thunk(calls_back(None, value)))[next(ways) % 4]
+    return ways.choice([value, Later(value), driven(value), thunk(calls_back(None, value))])
+
+
+def same(item: Any) -> Any:
+    return item
 
 
 class Later:
@@ -655,20 +692,11 @@ class Later:
         return self.value
 
 
-def returning(value: object) -> Awaitable[object]:
-    return Later(value)
-
-
 def driven(value: object) -> Driven:
-    return (yield returning(value))
+    return (yield Later(value))
 
 
-@given(value=st.lists(VALUES, max_size=4), ways=st.lists(st.integers(0, 3), min_size=200))
-def test_any_nesting_comes_back_in_its_shape(value: list[Any], ways: list[int]) -> None:
-    choices = iter(ways)
-
-    def repeat() -> Iterator[int]:
-        while True:
-            yield next(choices, 0)
-
-    assert asyncio.run(co(yielding, wrapped(value, repeat()))) == value
+@given(value=st.lists(VALUES, max_size=4), ways=st.randoms())
+def test_any_nesting_comes_back_in_its_shape(value: list[Any], ways: Random) -> None:
+    with asyncio.Runner() as runner:
+        assert runner.run(co(yielding, wrapped(value, ways))) == value

@@ -89,6 +89,7 @@ def with_option(option: str, log: Log, next: Next) -> Coroutine[Any, Any, object
 
 @types.coroutine
 def old_coroutine(log: Log, next: Next) -> Generator[Any, Any, object]:
+    yield from asyncio.sleep(0)
     return (yield from awaits(log, next))  # type: ignore[func-returns-value]  # it does here
 
 

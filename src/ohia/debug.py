@@ -113,7 +113,8 @@ def _any_of(patterns: list[str]) -> re.Pattern[str] | None:
     """Return a pattern for all of `patterns`, in which `*` stands for anything."""
     if not patterns:
         return None
-    return re.compile("|".join(".*".join(map(re.escape, each.split("*"))) for each in patterns))
+    expressions = (".*".join(map(re.escape, each.split("*"))) for each in patterns)
+    return re.compile("|".join(expressions), re.DOTALL)
 
 
 def _format(message: object, values: tuple[object, ...]) -> str:
