@@ -1,6 +1,8 @@
 """The application: settings, use, errors, events, the life of a request."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -514,3 +516,133 @@ async def test_disconnected_is_an_event() -> None:
     async with Client(app) as client, client.stream("GET", "/") as response:
         await anext(aiter(response))
     assert seen == [False, True]
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, KeyboardInterrupt])
+async def test_what_a_hook_raises_is_reported_and_the_other_hooks_run(
+    kind: type[BaseException],
+) -> None:
+    app: Ohia = Ohia(env="test")
+    errors: list[Any] = []
+    ran: list[str] = []
+    app.on("error", errors.append)
+
+    @app.use
+    async def hooked(ctx: Context) -> None:
+        def failing(err: BaseException | None, ctx: Context) -> None:
+            raise kind
+
+        ctx.on_finished(failing)
+        ctx.on_finished(lambda err, ctx: ran.append("second"))
+        ctx.body = "fine"
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).text == "fine"
+    assert [type(each) for each in errors] == [kind]
+    assert ran == ["second"]
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, SystemExit, ValueError])
+async def test_a_source_that_fails_to_close_leaves_none_open(kind: type[BaseException]) -> None:
+    app: Ohia = Ohia(env="test")
+    errors: list[Any] = []
+    closed: list[str] = []
+    app.on("error", errors.append)
+
+    class Source:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        def __iter__(self) -> Iterator[bytes]:
+            return self
+
+        def __next__(self) -> bytes:
+            raise StopIteration
+
+        def close(self) -> None:
+            closed.append(self.name)
+            raise kind
+
+    @app.use
+    async def replacing(ctx: Context) -> None:
+        ctx.body = Source("first")
+        ctx.body = Source("second")
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 200
+    assert closed == ["second", "first"]
+    assert [type(each) for each in errors] == [kind, kind]
+
+
+async def test_before_send_that_wants_to_exit_for_an_error_answer_is_a_500() -> None:
+    app: Ohia = Ohia(env="test")
+    errors: list[Any] = []
+    app.on("error", errors.append)
+
+    @app.use
+    async def failing(ctx: Context) -> None:
+        def leave(ctx: Context) -> None:
+            raise SystemExit
+
+        ctx.before_send(leave)
+        raise ValueError
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert [type(each) for each in errors] == [ValueError, SystemExit]
+
+
+class Unwilling(Exception):
+    """An error that fails when asked."""
+
+    @property
+    def expose(self) -> bool:
+        raise ZeroDivisionError
+
+
+async def test_an_error_that_refuses_to_be_asked_is_printed_and_answered(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app: Ohia = Ohia(env="development")
+
+    @app.use
+    async def failing(ctx: Context) -> None:
+        raise Unwilling("odd")
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert "Unwilling: odd" in capsys.readouterr().err
+
+
+async def throwing(ctx: Context) -> None:
+    ctx.throw(400)
+
+
+async def streaming(ctx: Context) -> None:
+    async with ctx.stream() as out:
+        await out.write("x")
+
+
+@pytest.mark.parametrize("middleware", [throwing, streaming])
+async def test_a_request_leaves_nothing_to_the_cycle_collector(middleware: Any) -> None:
+    app: Ohia = Ohia(env="production", output_errors=False)
+    contexts: list[weakref.ref[Context]] = []
+
+    @app.use
+    async def noting(ctx: Context, next: Next) -> None:
+        contexts.append(weakref.ref(ctx))
+        await next()
+
+    app.use(middleware)
+    async with app.listen(0) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            await reader.read()
+            writer.close()
+            await writer.wait_closed()
+        finally:
+            gc.enable()
+        assert [each() for each in contexts] == [None]

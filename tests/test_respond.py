@@ -289,3 +289,52 @@ async def test_compact_json_when_json_spaces_is_0() -> None:
         ctx.body = {"a": ["é"]}
 
     assert (await answer(middleware, json_spaces=0)).content == '{"a":["é"]}'.encode()
+
+
+async def test_a_source_is_closed_in_peace_if_the_client_had_gone_before() -> None:
+    steps: list[str] = []
+    begun, over = asyncio.Event(), asyncio.Event()
+
+    class Source:
+        def __aiter__(self) -> "Source":
+            return self
+
+        async def __anext__(self) -> bytes:
+            return b"x"
+
+        async def aclose(self) -> None:
+            await asyncio.sleep(0)
+            steps.append("closed")
+
+    async def late(ctx: Context) -> None:
+        async def finished(err: BaseException | None, ctx: Context) -> None:
+            await asyncio.sleep(0)
+            steps.append(type(err).__name__)
+            over.set()
+
+        ctx.on_finished(finished)
+        ctx.body = Source()
+        begun.set()
+        await ctx.disconnected.wait()
+
+    app = app_of(late)
+    async with app.listen(0) as server:
+        _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await begun.wait()
+        writer.transport.abort()
+        await over.wait()
+    assert steps == ["closed", "ClientDisconnect"]
+
+
+async def test_a_head_that_cannot_be_written_is_a_500() -> None:
+    async def misnumbering(ctx: Context) -> None:
+        ctx.set("Content-Length", "many")
+        ctx.body = iter([b"x"])
+
+    async with app_of(misnumbering).listen(0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert await reader.readline() == b"HTTP/1.1 500 Internal Server Error\r\n"
+        writer.close()
+        await writer.wait_closed()

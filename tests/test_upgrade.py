@@ -329,3 +329,48 @@ async def test_middleware_that_only_looks_runs_for_both_kinds() -> None:
         async with client.websocket("/socket"):
             pass
     assert paths == ["GET /page 404", "GET /socket 101"]
+
+
+async def test_an_upgrade_that_a_hook_prevents_can_still_be_answered() -> None:
+    async def falling_back(ctx: Context) -> None:
+        def failing(ctx: Context) -> None:
+            raise ValueError
+
+        ctx.status = 200
+        ctx.before_send(failing)
+        with pytest.raises(ValueError):  # noqa: PT011 - its own
+            await ctx.upgrade()
+        ctx.body = "fallback"
+
+    async with Client(app_of(falling_back)) as client:
+        with pytest.raises(UpgradeRefused) as refused:
+            async with client.websocket("/"):
+                pass
+    assert (refused.value.response.status, refused.value.response.text) == (200, "fallback")
+
+
+async def test_a_send_while_the_server_goes_away_is_no_error() -> None:
+    errors: list[Any] = []
+    refused = asyncio.Event()
+
+    async def sending(ctx: Context) -> None:
+        socket = await ctx.upgrade()
+        try:
+            while True:
+                await socket.send("tick")
+                await asyncio.sleep(0)
+        finally:
+            refused.set()
+
+    app = app_of(sending)
+    app.on("error", errors.append)
+    async with app.listen(0) as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        lines = ("GET / HTTP/1.1", *(f"{name}: {value}" for name, value in HANDSHAKE.items()))
+        writer.write("\r\n".join((*lines, "Host: x", "", "")).encode())
+        await reader.readuntil(b"tick")
+        closing = asyncio.create_task(server.close())
+        await refused.wait()  # the client has not answered the Close yet
+        writer.close()
+        await closing
+    assert errors == []

@@ -210,3 +210,19 @@ async def test_a_listener_that_fails_closes_1011_and_is_reported_once() -> None:
 )
 def test_a_reason_is_cut_to_whole_characters(reason: str, cut: str) -> None:
     assert cut_reason(reason) == cut
+
+
+async def test_a_listener_that_raises_CancelledError_closes_1011_as_any() -> None:  # noqa: N802
+    def failing(message: str) -> None:
+        raise asyncio.CancelledError
+
+    async def server(socket: WebSocket) -> None:
+        socket.on("message", failing)
+        await socket.wait_closed()
+
+    async def client(socket: Any) -> None:
+        await socket.send("x")
+        with pytest.raises(WebSocketClosed, match="1011"):
+            await socket.receive()
+
+    assert [type(each) for each in await talk(server, client)] == [asyncio.CancelledError]

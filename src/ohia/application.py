@@ -27,9 +27,10 @@ from ohia.json import JsonDefault
 from ohia.keygrip import Keygrip, Keys
 from ohia.lifespan import Lifespan, LifespanFunction
 from ohia.request import Request
-from ohia.respond import close_sources, respond, respond_with_error
+from ohia.respond import respond, respond_with_error
 from ohia.response import Response
 from ohia.server.server import Server
+from ohia.sources import close_source
 from ohia.state import S
 from ohia.types import Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
@@ -218,10 +219,14 @@ class Ohia(Emitter, Generic[S]):
             error = raised
             await self._fail(ctx, raised)
         finally:
-            if ctx._sources is not None or ctx._on_finished is not None:
-                await self._finish(ctx, error)
-            self._current.reset(current)
-            exchange.close()
+            try:
+                if ctx._sources is not None or ctx._on_finished is not None:
+                    await self._finish(ctx, error)
+            finally:
+                self._current.reset(current)
+                exchange.close()
+                # Both make cycles: the error's traceback holds this frame, the stream its ctx.
+                error = ctx._stream = None
 
     def _chain(self) -> Chain:
         """Return the composed middleware, composed anew if the list has changed."""
@@ -253,6 +258,8 @@ class Ohia(Emitter, Generic[S]):
             exchange.abort()
             raise error
         if _is_going(ctx, error):
+            if ctx._socket is not None and self.draining:
+                await ctx._socket.close()  # the peer has yet to answer our 1001
             exchange.abort()
             return
         header_sent = ctx._response_headers.sent
@@ -272,7 +279,9 @@ class Ohia(Emitter, Generic[S]):
             await respond_with_error(ctx, error)
         except ClientDisconnect:
             ctx._exchange.abort()
-        except Exception as second:  # noqa: BLE001 - a hook of before_send failed, say
+        except BaseException as second:
+            if _is_cancelled_by_server(second):
+                raise
             self.report(second, ctx)
             if ctx._response_headers.sent:
                 ctx._exchange.abort()
@@ -298,19 +307,33 @@ class Ohia(Emitter, Generic[S]):
             sys.stderr.flush()
 
     async def _finish(self, ctx: Context[S], error: BaseException | None) -> None:
-        """Close what was a body, and run the hooks of `ctx.on_finished`."""
-        try:
-            await close_sources(ctx)
-        except Exception as second:  # noqa: BLE001 - any source may fail to close
-            self.report(second, ctx)
+        """Close what was a body, and run the hooks of `ctx.on_finished`: each, whatever fails."""
+        cancelled = None
+        while ctx._sources:
+            source = ctx._sources.pop()
+            cancelled = await self._attempt(ctx, close_source, source) or cancelled
         for hook in ctx._on_finished or ():
-            try:
-                result = hook(error, ctx)
-                if inspect.isawaitable(result):
-                    await result
-            except Exception as second:  # noqa: BLE001 - any hook may fail
-                self.report(second, ctx)
+            cancelled = await self._attempt(ctx, hook, error, ctx) or cancelled
         ctx._on_finished = None
+        if cancelled is not None:
+            raise cancelled
+
+    async def _attempt(
+        self,
+        ctx: Context[S],
+        function: Callable[..., object],
+        *args: Any,  # noqa: ANN401 - what the function takes
+    ) -> BaseException | None:
+        """Call `function`, report its failure; return it only if the server cancelled us."""
+        try:
+            result = function(*args)
+            if inspect.isawaitable(result):
+                await result
+        except BaseException as error:  # noqa: BLE001 - any source or hook may fail
+            if _is_cancelled_by_server(error):
+                return error
+            self.report(error, ctx)
+        return None
 
     def _warn_of_lifespan(self) -> None:
         if not self._warned_of_lifespan:
@@ -357,7 +380,9 @@ def _is_going(ctx: Context[Any], error: BaseException) -> bool:
     """Say whether `error` only tells that the peer has gone, which is no error."""
     if isinstance(error, ClientDisconnect):
         return not ctx._exchange.can_send
-    return isinstance(error, WebSocketClosed) and ctx._socket is not None and ctx._socket.closed
+    if not isinstance(error, WebSocketClosed) or ctx._socket is None:
+        return False
+    return ctx._socket.closed or ctx.app.draining
 
 
 def _close_code(error: BaseException) -> tuple[int, str]:
@@ -368,5 +393,9 @@ def _close_code(error: BaseException) -> tuple[int, str]:
 
 def _is_ordinary(error: BaseException) -> bool:
     """Say whether `error` is an answer more than a fault: 404, or meant for the client."""
-    expose: object = getattr(error, "expose", None)
-    return expose is True or (isinstance(expose, bool) and getattr(error, "status", None) == 404)
+    try:
+        expose: object = getattr(error, "expose", None)
+        status: object = getattr(error, "status", None)
+    except Exception:  # noqa: BLE001 - an odd error may refuse to be asked
+        return False
+    return expose is True or (isinstance(expose, bool) and status == 404)

@@ -247,10 +247,14 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         check_origin(self.origin, self.host, chosen.get("origins"))
         offered = self.headers.get_all("sec-websocket-protocol")
         subprotocol = choose_subprotocol(offered, chosen.get("subprotocols", ()))
-        self._status = 101
-        await run_before_send(self)
-        headers = accept_headers(self._response_headers, chosen.get("headers"))
-        await run_detach(self)
+        status, self._status = self._status, 101
+        try:
+            await run_before_send(self)
+            headers = accept_headers(self._response_headers, chosen.get("headers"))
+            await run_detach(self)
+        except BaseException:
+            self._status = status  # an ordinary answer can still be given
+            raise
         self._response_headers.sent = True
         socket = await exchange.upgrade(headers, subprotocol, socket_options(chosen))
         self._status, self._message = 101, None

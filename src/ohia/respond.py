@@ -9,7 +9,7 @@ What a client sees of an error is decided here, in `error_answer`.
 import asyncio
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -23,7 +23,6 @@ from ohia.sources import close_source, open_file, pieces_of, single
 
 __all__ = [
     "BodyWriter",
-    "close_sources",
     "respond",
     "respond_with_error",
     "run_before_send",
@@ -99,8 +98,8 @@ async def respond(ctx: ResponseSide) -> None:
     headers = ctx._response_headers
     if headers.get("content-length") != str(len(payload)):
         _refuse_length(headers, payload)
-    headers.sent = True
     waiting = ctx._exchange.send_response(ctx._status, ctx.message, headers, payload)
+    headers.sent = True  # not before: a head that cannot be written leaves room for a 500
     if waiting is not None:
         await waiting
 
@@ -256,18 +255,33 @@ class _Started:
         async for piece in self._stages[-1]:
             await writer.write(piece)
 
-    async def _cancelled_by_going(self, work: Awaitable[Any]) -> Any:  # noqa: ANN401 - its result
+    async def _cancelled_by_going(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - its result
+        if self._gone.is_set():
+            work.close()
+            raise self._client_went()
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        cancel: Callable[[], object] = task.cancel
+        cancelled = False
+
+        def cancel() -> None:
+            nonlocal cancelled
+            if asyncio.current_task() is not task:  # else it sends, and is told by that
+                cancelled = True
+                task.cancel()
+
         self._gone.add_callback(cancel)
         try:
             return await work
         except asyncio.CancelledError:
-            if self._gone.is_set() and task.uncancel() == 0:
-                raise ClientDisconnect("the client went before the end of the body") from None
+            if cancelled and task.cancelling() == 1:
+                raise self._client_went() from None
             raise
         finally:
             self._gone.remove_callback(cancel)
+            if cancelled:  # whether the source let it out or not
+                task.uncancel()
+
+    def _client_went(self) -> ClientDisconnect:
+        return ClientDisconnect("the client went before the end of the body")
 
     async def close(self) -> None:
         """Close what the filters opened; the source itself is closed with the response."""
@@ -286,8 +300,9 @@ async def _send_if_whole(ctx: ResponseSide, whole: bytes | None) -> bool:
     else:
         whole = b""
         _strip_for_no_body(ctx)
+    waiting = ctx._exchange.send_response(ctx._status, ctx.message, headers, whole)
     headers.sent = True
-    await _done(ctx._exchange.send_response(ctx._status, ctx.message, headers, whole))
+    await _done(waiting)
     return True
 
 
@@ -335,14 +350,9 @@ async def send_head(ctx: ResponseSide, *, run_hooks: bool = True) -> None:
         headers.remove("content-length")
     if not _wants_body(ctx):
         _strip_for_no_body(ctx)
+    waiting = ctx._exchange.send_head(ctx._status, ctx.message, headers)
     headers.sent = True
-    await _done(ctx._exchange.send_head(ctx._status, ctx.message, headers))
-
-
-async def close_sources(ctx: ResponseSide) -> None:
-    """Close every file and iterator that was a body, the latest first, each once."""
-    while ctx._sources:
-        await close_source(ctx._sources.pop())
+    await _done(waiting)
 
 
 @dataclass(frozen=True, slots=True)

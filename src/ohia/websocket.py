@@ -168,9 +168,10 @@ class WebSocket:
     async def _dispatch(self) -> None:
         try:
             await self._dispatch_messages()
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:  # noqa: BLE001 - whatever a listener raises
+        except BaseException as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             if self._on_error is not None:
                 self._on_error(error)
             await self._socket.close(1011, "")
