@@ -780,6 +780,10 @@ async def test_a_wrapper_that_passes_its_arguments_on_takes_what_it_wraps(checke
         compose(wrapper_of(takes_three))
 
 
+def test_a_built_in_that_tells_no_signature_is_taken_at_its_word() -> None:
+    check_middleware(max)
+
+
 # --- names ---
 
 

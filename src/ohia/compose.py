@@ -332,25 +332,26 @@ RETURNS = {"await": "return await {}", "yield": "return (yield {})", "return": "
 def _check_awaited(layer: _Layer, downstream: _CheckedDownstream, result: object) -> None:
     """Raise RuntimeError if the middleware left something to wait for behind."""
     coroutine = downstream.coroutine
-    if result is downstream or (result is coroutine and _close_unstarted(coroutine)):
-        raise RuntimeError(
-            f"{layer.name} returned next() without awaiting it: write "
-            f"`{RETURNS[layer.verb].format('next()')}`"
-        )
-    if _close_unstarted(coroutine):
-        raise RuntimeError(
-            f"{layer.name} called next() without awaiting it: write `{CALLS[layer.verb]}`"
-        )
-    if coroutine is not None and coroutine.cr_frame is not None:
-        raise RuntimeError(
-            f"{layer.name} returned before what its next() began had ended: await it"
-        )
-    if _close_unstarted(result):
-        called = f"{middleware_name(result)}()"
-        raise RuntimeError(
-            f"{layer.name} returned {called} without awaiting it: write "
-            f"`{RETURNS[layer.verb].format(called)}`"
-        )
+    if coroutine is not None and coroutine.cr_frame is not None:  # it has not ended
+        raise RuntimeError(f"{layer.name} {_oversight(layer, coroutine, result)}")
+    if result is None:
+        return
+    if result is downstream or _close_unstarted(result):
+        called = "next()" if result is downstream else f"{middleware_name(result)}()"
+        raise RuntimeError(f"{layer.name} {_returned(layer, called)}")
+
+
+def _oversight(layer: _Layer, coroutine: Coroutine[Any, Any, Any], result: object) -> str:
+    """Return what the middleware did with the `coroutine` of its next(), and what to write."""
+    if not _close_unstarted(coroutine):
+        return "returned before what its next() began had ended: await it"
+    if result is coroutine:
+        return _returned(layer, "next()")
+    return f"called next() without awaiting it: write `{CALLS[layer.verb]}`"
+
+
+def _returned(layer: _Layer, called: str) -> str:
+    return f"returned {called} without awaiting it: write `{RETURNS[layer.verb].format(called)}`"
 
 
 def _close_unstarted(awaited: object) -> bool:
