@@ -646,3 +646,24 @@ async def test_a_request_leaves_nothing_to_the_cycle_collector(middleware: Any) 
         finally:
             gc.enable()
         assert [each() for each in contexts] == [None]
+
+
+async def test_a_start_that_is_given_up_leaves_the_lifespan_at_once() -> None:
+    app = Ohia()
+    events: list[str] = []
+
+    @app.lifespan
+    async def slow(app: Ohia) -> AsyncIterator[None]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            events.append("left")
+        yield
+
+    starting = asyncio.create_task(app.startup())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert events == ["left"]

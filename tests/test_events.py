@@ -348,3 +348,21 @@ async def test_an_async_listener_sees_the_context_of_the_emit() -> None:
     variable.set("there")
     await emitter.settle()
     assert heard == ["here"]
+
+
+async def test_settle_cancels_what_does_not_end_in_time() -> None:
+    emitter = Emitter()
+    ends: list[str] = []
+
+    @emitter.on("x")
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    emitter.emit("x")
+    await asyncio.sleep(0)
+    await emitter.settle(timeout=0)
+    assert ends == ["cancelled"]

@@ -338,3 +338,11 @@ async def test_a_head_that_cannot_be_written_is_a_500() -> None:
         assert await reader.readline() == b"HTTP/1.1 500 Internal Server Error\r\n"
         writer.close()
         await writer.wait_closed()
+
+
+async def test_an_informational_status_is_not_flushed() -> None:  # S39
+    async def middleware(ctx: Context) -> None:
+        ctx.status = 101
+        await ctx.flush_headers()
+
+    assert (await answer(middleware)).status == 500

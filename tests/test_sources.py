@@ -1,6 +1,8 @@
 """Bodies that come piece by piece."""
 
+import asyncio
 import io
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -57,3 +59,17 @@ async def test_closing_awaits_where_it_must() -> None:
     await close_source(file)
     assert file.closed
     await close_source(object())
+
+
+async def test_a_file_that_a_thread_still_reads_is_closed_without_stopping_the_loop() -> None:
+    reading, writing = os.pipe()
+    file = os.fdopen(reading, "rb")
+    task = asyncio.ensure_future(anext(pieces_of(file)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await close_source(file)  # returns, though the read goes on until the pipe ends
+    os.close(writing)
+    await asyncio.get_running_loop().shutdown_default_executor()
+    assert file.closed

@@ -43,6 +43,8 @@ LifespanT = TypeVar("LifespanT", bound=LifespanFunction)
 Chain = Callable[..., Awaitable[Any]]
 Compose = Callable[..., Chain]
 
+LISTENER_GRACE = 5  # seconds that async listeners have to end when the application stops
+
 log: Log = debug("ohia:application")
 
 
@@ -199,17 +201,17 @@ class Ohia(Emitter, Generic[S]):
 
     async def shutdown(self) -> None:
         """Wait for what listeners still do, and leave the lifespan; counted."""
-        await self.settle()
+        await self.settle(timeout=LISTENER_GRACE)
         await self._lifespan.shutdown()
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one exchange: run the chain, send what ctx holds, tell of errors."""
-        if self._lifespan.functions and not self._lifespan.is_running:
-            self._warn_of_lifespan()
         ctx = self.context(self, exchange)
         current = self._current.set(ctx)
         error: BaseException | None = None
         try:
+            if self._lifespan.functions and not self._lifespan.is_running:
+                self._warn_of_lifespan()
             await self._chain()(ctx)
             if ctx._socket is None and ctx._stream is None and ctx.respond:
                 await respond(ctx)

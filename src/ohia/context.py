@@ -8,6 +8,7 @@ without slots, so that what is set on `app.context` appears on every ctx of that
 # The core's modules share the slots of one context, which are private to users only.
 # pyright: reportPrivateUsage=false
 
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Unpack, cast, overload
 
@@ -260,9 +261,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         self._status, self._message = 101, None
         self._body, self._payload = UNSET, None
         self._socket = WebSocket(
-            socket,
-            json_default=self.app.json_default,
-            on_error=lambda error: self.app.report(error, self),
+            socket, json_default=self.app.json_default, on_error=_reporter(weakref.ref(self))
         )
         return self._socket
 
@@ -277,6 +276,17 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
     def __repr__(self) -> str:
         return f"<Context {self.method} {self.url} {self.status}>"
+
+
+def _reporter(ctx: "weakref.ref[Context[Any]]") -> Callable[[BaseException], None]:
+    """Return what reports a socket's error; it does not keep alive the ctx, which holds it."""
+
+    def report(error: BaseException) -> None:
+        alive = ctx()
+        if alive is not None:
+            alive.app.report(error, alive)
+
+    return report
 
 
 class Assert:

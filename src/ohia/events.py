@@ -94,13 +94,18 @@ class Emitter:
         """Return how many registrations `event` has."""
         return len(self._listeners.get(event, ()))
 
-    async def settle(self) -> None:
-        """Return when every async listener has ended, those begun meanwhile too."""
+    async def settle(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it cancels
+        """Return when every async listener has ended, those begun meanwhile too.
+
+        What has not ended after `timeout` seconds is cancelled.
+        """
         loop, current = asyncio.get_running_loop(), asyncio.current_task()
         while tasks := [
             each for each in self._tasks if each is not current and each.get_loop() is loop
         ]:
-            await asyncio.wait(tasks)
+            _, unfinished = await asyncio.wait(tasks, timeout=timeout)
+            for each in unfinished:
+                each.cancel()
 
     def _add(self, event: str, fn: ListenerT, *, once: bool) -> ListenerT:
         entry = _Entry(fn, _places(fn), once)

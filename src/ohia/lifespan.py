@@ -63,6 +63,8 @@ class Lifespan:
         if self._users > 0 or self._task is None or self._stop is None:
             return
         self._stop.set()
+        if self._entered is not None and not self._entered.done():
+            self._task.cancel()  # whoever starts has given up
         task, self._task, self._entered = self._task, None, None
         await task
 
@@ -78,7 +80,10 @@ class Lifespan:
         except BaseException as error:
             if entered.done():
                 raise
-            entered.set_exception(error)
+            if isinstance(error, asyncio.CancelledError):
+                entered.cancel()
+            else:
+                entered.set_exception(error)
         finally:
             self.state.clear()
 

@@ -345,6 +345,8 @@ async def send_head(ctx: ResponseSide, *, run_hooks: bool = True) -> None:
     """Send status and headers alone; the body follows in pieces."""
     if run_hooks:
         await run_before_send(ctx)
+    if ctx._status < 200:
+        raise RuntimeError(f"{ctx._status} is not the status of a final response")
     headers = ctx._response_headers
     if ctx._filters is not None:
         headers.remove("content-length")

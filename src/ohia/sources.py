@@ -47,10 +47,19 @@ async def single(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
+# Files that a thread was still reading when their request was cancelled, by id.
+_still_read: set[int] = set()
+
+
 async def close_source(source: Any) -> None:  # noqa: ANN401 - found by looking
     """Close `source` by its `aclose` or `close`, if it has one."""
     close = getattr(source, "aclose", None) or getattr(source, "close", None)
     if close is None:
+        return
+    if id(source) in _still_read:
+        # Closing waits for the read, which may wait for a pipe: not on the loop.
+        _still_read.discard(id(source))
+        asyncio.get_running_loop().run_in_executor(None, close)
         return
     result = close()
     if inspect.isawaitable(result):
@@ -75,7 +84,11 @@ def _read_async(file: Any) -> Next:  # noqa: ANN401 - found by looking
 
 def _read_in_thread(file: Any) -> Next:  # noqa: ANN401 - found by looking
     async def read() -> object:
-        return _or_stop(await asyncio.to_thread(file.read, PIECE))
+        try:
+            return _or_stop(await asyncio.to_thread(file.read, PIECE))
+        except asyncio.CancelledError:
+            _still_read.add(id(file))
+            raise
 
     return read
 

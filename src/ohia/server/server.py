@@ -259,13 +259,31 @@ async def _serve(servers: Sequence[Server], signals: Sequence[signal.Signals]) -
 
     with _handling(signals, on_signal):
         try:
-            for server in servers:
-                await server.serve()
-            if servers[0].workers == 1:
-                _tell_urls(servers)  # from now on a signal drains, whoever reads the line
-            await _until(stop, servers)
+            if await _started(stop, servers):
+                if servers[0].workers == 1:
+                    _tell_urls(servers)  # from now on a signal drains, whoever reads the line
+                await _until(stop, servers)
         finally:
             await asyncio.gather(*(server.close() for server in servers))
+
+
+async def _started(stop: asyncio.Event, servers: Sequence[Server]) -> bool:
+    """Start `servers`; say whether that was done before a signal came, which ends it."""
+
+    async def start() -> None:
+        for server in servers:
+            await server.serve()
+
+    starting, stopping = asyncio.create_task(start()), asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+    if starting.cancelled():
+        return False
+    await starting
+    return True
 
 
 async def _until(stop: asyncio.Event, servers: Sequence[Server]) -> None:
