@@ -530,6 +530,8 @@ def fetch_refused(port: int) -> bool:
             socket.create_connection(("127.0.0.1", port)).close()
         except ConnectionRefusedError:
             return True
+        except ConnectionResetError:
+            continue  # it was in the queue of a listener that closed at that moment
 
 
 def test_several_servers_run_together_and_stop_together() -> None:
