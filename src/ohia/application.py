@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import inspect
 import os
-import sys
 import traceback
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any, Generic, TypeVar
 from ohia.adapters import asgi
 from ohia.compose import check_middleware, middleware_name
 from ohia.compose import compose as compose_middleware
+from ohia.console import console
 from ohia.context import Context
 from ohia.debug import Log, debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
@@ -304,9 +304,7 @@ class Ohia(Emitter, Generic[S]):
             return
         text = "".join(traceback.format_exception(error)).rstrip("\n")
         indented = "\n".join(f"  {line}" for line in text.split("\n"))
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed
-            sys.stderr.write(f"\n{indented}\n\n")
-            sys.stderr.flush()
+        console.write(f"\n{indented}\n\n")
 
     async def _finish(self, ctx: Context[S], error: BaseException | None) -> None:
         """Close what was a body, and run the hooks of `ctx.on_finished`: each, whatever fails."""

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 
+from ohia.console import console
+
 __all__ = ["Debug", "Log", "debug"]
 
 COLOURS = (6, 2, 3, 4, 5, 1)  # of the terminal, those of npm's debug: no black, no white
@@ -146,7 +148,7 @@ def _write(namespace: str, message: str, passed: str) -> None:
             colour = COLOURS[zlib.crc32(namespace.encode()) % len(COLOURS)]
             namespace = f"\x1b[3{colour};1m{namespace}\x1b[0m"
             passed = f"\x1b[3{colour}m{passed}\x1b[0m"
-        sys.stderr.write(f"  {namespace} {message} {passed}\n")
+        console.write(f"  {namespace} {message} {passed}\n")
 
 
 def _is_coloured() -> bool:

@@ -6,13 +6,14 @@ holds until they end. A listener's own failure is reported to stderr and stops n
 
 import asyncio
 import inspect
-import sys
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar, overload
+
+from ohia.console import console
 
 __all__ = ["Emitter"]
 
@@ -153,10 +154,10 @@ async def _attend(event: str, result: Awaitable[object]) -> None:
 
 
 def _report(event: str, error: BaseException) -> None:
-    """Write the failure of a listener to stderr, whatever state that is in."""
-    with suppress(Exception):
+    """Write the failure of a listener to stderr."""
+    with suppress(Exception):  # an error may refuse to be shown
         lines = traceback.format_exception(error)
-        sys.stderr.write(f"a listener for {event!r} failed:\n{''.join(lines)}")
+        console.write(f"a listener for {event!r} failed:\n{''.join(lines)}")
 
 
 def _places(fn: Listener) -> int | None:
