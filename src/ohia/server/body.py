@@ -17,8 +17,13 @@ __all__ = ["Chunked", "Counted", "Decoder", "RequestBody"]
 HIGH_WATER = 64 * 1024  # bytes that wait before we stop reading from the network
 MAX_LINE = 4096  # one line of chunk size, or one trailer
 MAX_OVERHEAD = 16 * 1024  # chunk extensions and trailers of one body, as in Node
-CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
-TRAILER = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
+# Possessive, so that what fails at its end fails at once.
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"  # RFC 9110, 5.6.2
+QUOTED = rb'"(?:[\t !\x23-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'  # RFC 9110, 5.6.4
+VALUE = rb"[ \t]*+=[ \t]*+(?:" + TOKEN + rb"|" + QUOTED + rb")"
+EXTENSION = rb"[ \t]*+;[ \t]*+" + TOKEN + rb"(?:" + VALUE + rb")?+"
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + EXTENSION + rb")*+")
+TRAILER = re.compile(TOKEN + rb":[\t\x20-\x7e\x80-\xff]*")
 
 
 class Decoder(Protocol):
@@ -139,8 +144,8 @@ class RequestBody:
 
     @property
     def done(self) -> bool:
-        """Whether the whole body came."""
-        return self._decoder.done
+        """Whether the whole body came, and may be read."""
+        return self._decoder.done and self._failure is None
 
     @property
     def failed(self) -> bool:
@@ -168,16 +173,21 @@ class RequestBody:
             start = self._decoder.feed(data, start, pieces)
         except HTTPError as error:
             self.fail(error)
-            return len(data)
+            start = len(data)
         came = sum(map(len, pieces[known:]))
+        if self._room is not None and came > self._room:
+            del pieces[known:]
+            self._failure = PayloadTooLarge()  # even if its end came as well
+            start = len(data)
+        else:
+            self._count(came)
+        self._wake()
+        return start
+
+    def _count(self, came: int) -> None:
         self.size += came
         if self._room is not None:
             self._room -= came
-            if self._room < 0:
-                self.fail(PayloadTooLarge())
-                return len(data)
-        self._wake()
-        return start
 
     def fail(self, error: HTTPError | ClientDisconnect) -> None:
         """Let `read` raise `error` after the pieces that came before it."""

@@ -8,6 +8,8 @@ RFC 9112 does not is refused here: nobody in front of us may read two requests w
 
 import re
 from collections.abc import Mapping
+from copy import copy
+from ipaddress import IPv6Address
 from typing import Final
 
 import httptools
@@ -32,21 +34,41 @@ Special = Mapping[bytes, list[bytes]]
 CHUNKED: Final = -1
 """The `length` of a body that tells its end by itself."""
 
-TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110, 5.6.2
-REQUEST_LINE = re.compile(rb"(" + TOKEN + rb") ([!-~]+) HTTP/1\.([01])\r\n")
-OTHER_VERSION = re.compile(TOKEN + rb" [!-~]+(?: HTTP/[0-9]\.[0-9])?")
-ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.\-]*://[!-~]+")
-HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]*)(?::[0-9]{0,5})?")
-AUTHORITY_FORM = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+):[0-9]{1,5}")
+TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"  # one character of it: RFC 9110, 5.6.2
+# A target has no fragment; that of CONNECT is no path (RFC 9112, 3.2).
+REQUEST_LINE = re.compile(rb"(?!CONNECT /)(" + TOKEN + rb"{1,64}) ([!\"$-~]+) HTTP/1\.([0-9])\r\n")
+LONG_METHOD = re.compile(TOKEN + rb"{65,} ")
+OTHER_VERSION = re.compile(TOKEN + rb"+ (?:/[!-~]*|[!-~]+ HTTP/[02-9]\.[0-9])")
+ABSOLUTE_FORM = re.compile(rb"https?://([^/?]+)(?:[/?].*)?", re.IGNORECASE)
+# A host and its port; a comma would be legal, but comes of two Hosts that somebody joined.
+PORT = rb"[0-9]{0,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]"
+AUTHORITY = re.compile(
+    rb"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9\-._~!$&'()*+;=]+|%[0-9A-Fa-f]{2})++)(?::("
+    + PORT
+    + rb"))?"
+)
+CODING = re.compile(TOKEN + rb"+")
 # What no head can hold, seen before its end: controls, a CR or LF that stands alone.
 NEVER_IN_A_HEAD = re.compile(rb"[^\t\r\n\x20-\x7e\x80-\xff]|(?<!\r)\n|\r(?!\n|\Z)")
+# Blanks after a value, which are no part of it (RFC 9110, 5.5); a line of blanks is left to fail.
+BLANKS = re.compile(rb"(?<=[^\r\n\t ])[\t ]+(?=\r\n)")
 
-FIRST_LINES = {b"0": b"GET / HTTP/1.0\r\n", b"1": b"GET / HTTP/1.1\r\n"}
-VERSIONS = {b"0": "1.0", b"1": "1.1"}
+# A higher minor version is read as the highest that we know (RFC 9110, 2.5).
+FIRST_LINES = {b"%d" % minor: b"GET / HTTP/1.%d\r\n" % min(minor, 1) for minor in range(10)}
+VERSIONS = {b"%d" % minor: f"1.{min(minor, 1)}" for minor in range(10)}
 SPECIAL = frozenset(
-    {b"connection", b"content-length", b"expect", b"host", b"transfer-encoding", b"upgrade"}
+    {
+        b"connection",
+        b"content-length",
+        b"expect",
+        b"host",
+        b"proxy-connection",
+        b"transfer-encoding",
+        b"upgrade",
+    }
 )
 LINE_ROOM = 1024  # bytes in a request line beside the target: a method, a version
+LONGEST_LENGTH = 18  # digits of a Content-Length: an exabyte
 # Field lines that are kept, and the bytes of the longest: 256 KiB at most.
 MOST_KNOWN = 256
 LONGEST_KNOWN = 1024
@@ -108,9 +130,12 @@ class HeadReader:
         if line is None:
             raise _refused_line(data[start : data.find(b"\r\n", start)], self._limits)
         method, target, minor = line.groups()
-        self._check_sizes(len(target), end + 4 - start)
-        if not target.startswith(b"/"):
-            _check_target(method, target)
+        limits = self._limits
+        if limits.max_target is not None and len(target) > limits.max_target:
+            raise URITooLong
+        host = None if target.startswith(b"/") else _check_target(method, target)
+        if limits.max_head is not None and end + 4 - start > limits.max_head:
+            raise _too_long(data, start, limits.max_head)
         head = Head()
         head.method = method.decode("ascii")
         head.target = target.decode("ascii")
@@ -119,32 +144,37 @@ class HeadReader:
         head.fields = fields = self._known.get(text) or self._read_fields(text, minor)
         if fields.is_handshake and fields.length and method == b"GET":
             raise BadRequest  # its body could not be told from frames
+        if host is not None:
+            head.fields = _with_host(fields, host)
         return head
 
     def check_start(self, data: bytes, start: int, seen: int) -> None:
         """Refuse at once what can no longer become a head, or one that grows too large.
 
-        It begins at `start` and was checked up to `seen` before.
+        It begins at `start` and was checked up to `seen` before. Each refusal is the one that
+        `read` would give.
         """
         limits = self._limits
         size = len(data) - start
-        line = data.find(b"\r\n", start)
-        if limits.max_target is not None:
-            longest = limits.max_target + LINE_ROOM
-            if size > longest and (line < 0 or line - start > longest):
-                raise URITooLong
-        self._check_sizes(0, size)
+        stop = data.find(b"\r\n", start)
+        if stop < 0 and limits.max_target is not None and size > limits.max_target + LINE_ROOM:
+            raise _refused_line(data[start:], limits)
+        if stop >= max(start, seen - 1):
+            self._check_line(data, start, stop)
+        if limits.max_head is not None and size > limits.max_head:
+            raise _too_long(data, start, limits.max_head)
         if NEVER_IN_A_HEAD.search(data, max(start, seen - 1)):
             raise BadRequest
-        if line >= max(start, seen - 1) and not REQUEST_LINE.match(data, start):
-            raise _refused_line(data[start:line], limits)
 
-    def _check_sizes(self, target: int, head: int) -> None:
-        limits = self._limits
-        if limits.max_target is not None and target > limits.max_target:
+    def _check_line(self, data: bytes, start: int, stop: int) -> None:
+        line = REQUEST_LINE.match(data, start)
+        if line is None:
+            raise _refused_line(data[start:stop], self._limits)
+        method, target, _ = line.groups()
+        if self._limits.max_target is not None and len(target) > self._limits.max_target:
             raise URITooLong
-        if limits.max_head is not None and head > limits.max_head:
-            raise RequestHeaderFieldsTooLarge
+        if not target.startswith(b"/"):
+            _check_target(method, target)
 
     def _read_fields(self, text: bytes, minor: bytes) -> Fields:
         """Return the fields of `text`, a head with a request line of ours."""
@@ -152,14 +182,14 @@ class HeadReader:
         # It goes back only after a head that leaves nothing in it for the next.
         self._parser = None
         fields = Fields()
-        fields.lines = self._parse(parser, text)
+        has_blanks = b" \r\n" in text or b"\t\r\n" in text
+        fields.lines = self._parse(parser, BLANKS.sub(b"", text) if has_blanks else text)
         most = self._limits.max_headers
         if most is not None and len(fields.lines) > most:
             raise RequestHeaderFieldsTooLarge
-        _learn(fields, self._limits.max_request_body, is_old=minor == b"0")
-        if b" \r\n" in text or b"\t\r\n" in text:
-            fields.lines = [(name, value.rstrip(b" \t")) for name, value in fields.lines]
-        if not fields.length and fields.keep_alive and not fields.is_handshake:
+        special = _special(fields.lines)
+        _learn(fields, special, self._limits.max_request_body, is_old=minor == b"0")
+        if not fields.length and fields.keep_alive and not _may_end_parser(special):
             self._parser = parser
         self._remember(text, fields)
         return fields
@@ -195,9 +225,8 @@ def tokens(values: list[bytes]) -> list[bytes]:
     return [each.strip(b" \t") for each in members if each.strip(b" \t")]
 
 
-def _learn(fields: Fields, largest_body: int | None, *, is_old: bool) -> None:
+def _learn(fields: Fields, special: Special, largest_body: int | None, *, is_old: bool) -> None:
     """Learn from the lines what concerns the connection; refuse what is ambiguous."""
-    special = _special(fields.lines)
     _check_host(special, is_old=is_old)
     fields.length = length = _body_length(special, largest_body, is_old=is_old)
     fields.expects = b"expect" in special and _expects(special, length, is_old=is_old)
@@ -214,10 +243,30 @@ def _special(lines: list[Field]) -> dict[bytes, list[bytes]]:
     return special
 
 
+def _may_end_parser(special: Special) -> bool:
+    """Say whether llhttp may want no request behind these; it obeys Proxy-Connection as well."""
+    for name in (b"connection", b"proxy-connection"):
+        for wish in special.get(name, ()):
+            if wish.lower() != b"keep-alive":
+                return True
+    return False
+
+
 def _refused_line(line: bytes, limits: Limits) -> HTTPError:
-    if limits.max_target is not None and len(line) > limits.max_target + LINE_ROOM:
+    longest = len(line) if limits.max_target is None else limits.max_target + LINE_ROOM
+    if NEVER_IN_A_HEAD.search(line[:longest]):
+        return BadRequest()
+    if len(line) > longest:
         return URITooLong()
+    if LONG_METHOD.match(line):
+        return http_error(501)  # RFC 9112, 3
     return HTTPVersionNotSupported() if OTHER_VERSION.fullmatch(line) else BadRequest()
+
+
+def _too_long(data: bytes, start: int, most: int) -> HTTPError:
+    """Return the answer to a head of more than `most` bytes, as if they came one by one."""
+    is_clean = NEVER_IN_A_HEAD.search(data, start, start + most) is None
+    return RequestHeaderFieldsTooLarge() if is_clean else BadRequest()
 
 
 def _refused_lines(lines: list[Field]) -> HTTPError:
@@ -229,18 +278,54 @@ def _refused_lines(lines: list[Field]) -> HTTPError:
 
 
 def _refused_coding(values: list[bytes]) -> HTTPError:
-    """Tell a coding that we do not know (RFC 9112, 6.1) from one that nobody can read."""
-    unknown = set(tokens(values)) - {b"chunked", b"identity"}
-    return http_error(501 if unknown else 400)
+    """Tell codings that we do not know below chunked from those that hide the body's end.
+
+    The first are 501 (RFC 9112, 6.1), the others 400 (6.3).
+    """
+    *inner, last = (each.partition(b";")[0].rstrip(b" \t") for each in tokens(values) or [b""])
+    has_end = last == b"chunked" and all(CODING.fullmatch(name) for name in inner)
+    return http_error(501 if has_end and set(inner) - {b"chunked", b"identity"} else 400)
 
 
-def _check_target(method: bytes, target: bytes) -> None:
-    """Refuse what is none of the four forms of a target (RFC 9112, 3.2)."""
+def _check_target(method: bytes, target: bytes) -> bytes | None:
+    """Refuse what is none of the four forms of a target (RFC 9112, 3.2); return its host."""
     if target == b"*" and method == b"OPTIONS":
-        return
-    form = AUTHORITY_FORM if method == b"CONNECT" else ABSOLUTE_FORM
-    if not form.fullmatch(target):
+        return None
+    if method == b"CONNECT":
+        parts = _authority(target)
+        if parts is None or not int(parts[2] or 0):  # RFC 9110, 9.3.6
+            raise BadRequest
+        return target
+    parts = ABSOLUTE_FORM.fullmatch(target)
+    if parts is None or _authority(parts[1]) is None:
         raise BadRequest
+    return parts[1]
+
+
+def _authority(text: bytes) -> re.Match[bytes] | None:
+    """Return a host and its port as matched, None for what is no host (RFC 3986, 3.2).
+
+    >>> [bool(_authority(each)) for each in (b"a:80", b"[::1]", b"a:b", b"a:65536", b"[1]")]
+    [True, True, False, False, False]
+    """
+    parts = AUTHORITY.fullmatch(text)
+    return None if parts is None or (parts[1] and not _is_ipv6(parts[1])) else parts
+
+
+def _is_ipv6(address: bytes) -> bool:
+    try:
+        IPv6Address(address.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
+def _with_host(fields: Fields, host: bytes) -> Fields:
+    """Return `fields` with the host of the target, which outdoes Host (RFC 9112, 3.2.2)."""
+    fields = copy(fields)
+    others = [line for line in fields.lines if line[0].lower() != b"host"]
+    fields.lines = [(b"Host", host), *others]
+    return fields
 
 
 def _persists(special: Special, *, is_old: bool) -> bool:
@@ -259,7 +344,10 @@ def _check_host(special: Special, *, is_old: bool) -> None:
         if not is_old:
             raise BadRequest
         return
-    if len(hosts) != 1 or not HOST.fullmatch(hosts[0].strip(b" \t")):
+    if len(hosts) != 1:
+        raise BadRequest
+    host = hosts[0].strip(b" \t")
+    if host and _authority(host) is None:
         raise BadRequest
 
 
@@ -278,7 +366,10 @@ def _body_length(special: Special, largest: int | None, *, is_old: bool) -> int:
     text = lengths[0].strip(b" \t")
     if len(lengths) != 1 or not text.isdigit():
         raise BadRequest
-    length = int(text) if len(text) < 20 else 10**19
+    digits = text.lstrip(b"0") or b"0"
+    if len(digits) > LONGEST_LENGTH:
+        raise BadRequest
+    length = int(digits)
     if largest is not None and length > largest:
         raise PayloadTooLarge
     return length
@@ -288,9 +379,10 @@ def _expects(special: Special, length: int, *, is_old: bool) -> bool:
     """Say whether the client waits for 100; refuse other wishes (RFC 9110, 10.1.1)."""
     if is_old:
         return False
-    if tokens(special[b"expect"]) != [b"100-continue"]:
+    wishes = set(tokens(special[b"expect"]))
+    if wishes - {b"100-continue"}:
         raise ExpectationFailed
-    return length != 0
+    return bool(wishes) and length != 0
 
 
 def _is_handshake(special: Special) -> bool:

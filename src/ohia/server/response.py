@@ -47,20 +47,24 @@ class Fields:
 
 
 def status_line(status: int, reason: str) -> str:
-    """Return the first line of a response; ValueError for a reason that would break it."""
+    """Return the first line of a response; ValueError for what would break it."""
     if reason == PHRASES.get(status):
         return STATUS_LINES[status]
+    if not 100 <= status <= 999:
+        raise ValueError(f"a status has three digits, got {status!r}")
     return f"HTTP/1.1 {status} {check_value('reason', reason)}\r\n"
 
 
-def has_length(status: int) -> bool:
+def has_length(method: str, status: int) -> bool:
     """Say whether the head may have a Content-Length (RFC 9110, 8.6)."""
-    return status >= 200 and status != 204
+    return status >= 200 and status != 204 and not (method == "CONNECT" and status < 300)
 
 
 def has_body(method: str, status: int) -> bool:
     """Say whether a body follows the head (RFC 9110, 6.4.1)."""
-    return method != "HEAD" and status >= 200 and status not in {204, 304}
+    if method in {"HEAD", "CONNECT"}:
+        return method == "CONNECT" and status >= 300
+    return status >= 200 and status not in {204, 304}
 
 
 def read_fields(headers: Headers) -> Fields:
@@ -108,10 +112,11 @@ def _length(value: str, known: int | None) -> int:
     return int(value)
 
 
-def render_refusal(status: int, date: str) -> bytes:
+def render_refusal(status: int, date: str, *, has_body: bool = True) -> bytes:
     """Return a whole answer that the server gives by itself; the connection ends with it."""
     body = PHRASES[status]
     return (
         f"{STATUS_LINES[status]}Content-Type: text/plain; charset=utf-8\r\n"
-        f"Content-Length: {len(body)}\r\n{date}Connection: close\r\n\r\n{body}"
+        f"Content-Length: {len(body)}\r\n{date}Connection: close\r\n\r\n"
+        f"{body if has_body else ''}"
     ).encode("ascii")
