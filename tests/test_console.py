@@ -71,6 +71,26 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(console._kept) <= MOST_KEPT
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_leaves_what_is_kept_to_the_first_process() -> None:
+    script = """
+        import os
+        from ohia.console import console
+        for _ in range(1000):
+            console.write("x" * 999 + chr(10))
+        with console._lock:
+            child = os.fork()
+            if not child:
+                os._exit(len(console._kept) or console._lock.locked())
+        os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    """
+    reading, writing = os.pipe()
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    assert subprocess.run(command, stderr=writing, check=False).returncode == 0  # noqa: S603 - ours
+    for each in (reading, writing):
+        os.close(each)
+
+
 def test_a_large_text_goes_whole_into_a_file(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -201,8 +201,10 @@ class Ohia(Emitter, Generic[S]):
 
     async def shutdown(self) -> None:
         """Wait for what listeners still do, and leave the lifespan; counted."""
-        await self.settle(timeout=LISTENER_GRACE)
-        await self._lifespan.shutdown()
+        try:
+            await self.settle(timeout=LISTENER_GRACE)
+        finally:  # a server whose grace is over cancels this
+            await self._lifespan.shutdown()
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer one exchange: run the chain, send what ctx holds, tell of errors."""

@@ -22,6 +22,10 @@ class Console:
     """Writes to `sys.stderr` as it is at each call; never raises, never waits."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew, in a forked process: what is kept is for the first one to write."""
         self._kept = b""
         self._lost = 0
         self._lock = threading.Lock()
@@ -91,3 +95,6 @@ def _takes_more(descriptor: int) -> bool:
 
 console: Console = Console()
 """The one of this process."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=console.forget)

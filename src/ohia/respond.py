@@ -204,19 +204,22 @@ def _filtered(ctx: ResponseSide, pieces: AsyncIterator[bytes]) -> list[AsyncIter
 async def _open(ctx: ResponseSide) -> list[AsyncIterator[bytes]]:
     """Return the stages of a body in pieces; the last is the one to send."""
     body = ctx._body
+    most = None
     headers = ctx._response_headers
     if is_path(body):
         declared = headers.get("content-length")
         body = await open_file(body)
         ctx._hold(body)
         facts = os.fstat(body.fileno())
+        if declared is not None:
+            most = int(declared) if headers.sent else facts.st_size  # more may be appended
         if not headers.sent and declared is not None:
             headers.put("Content-Length", str(facts.st_size))
             if "last-modified" not in headers:
                 headers.put("Last-Modified", format_date(facts.st_mtime))
     if ctx._filters is not None and not headers.sent:
         headers.remove("content-length")
-    return _filtered(ctx, pieces_of(body))
+    return _filtered(ctx, pieces_of(body, most))
 
 
 class _Started:

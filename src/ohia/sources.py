@@ -29,14 +29,15 @@ class Pieces:
         return _as_bytes(await self._next())
 
 
-def pieces_of(body: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - found by looking
+def pieces_of(body: Any, most: int | None = None) -> AsyncIterator[bytes]:  # noqa: ANN401 - found by looking
     """Return the pieces of a file object, an async or a sync iterator.
 
-    Pieces may be bytes or str; anything else is TypeError. Files are read in threads, sync
-    iterators run on the loop. Whoever calls closes `body` by `close_source`.
+    Pieces may be bytes or str; anything else is TypeError. Files are read in threads, no further
+    than `most` bytes; sync iterators run on the loop. Whoever calls closes `body` by
+    `close_source`.
     """
     if callable(getattr(body, "read", None)):
-        return Pieces(_read_async(body) if _reads_async(body) else _read_in_thread(body))
+        return Pieces(_read_async(body) if _reads_async(body) else _read_in_thread(body, most))
     if hasattr(body, "__aiter__"):
         return Pieces(aiter(body).__anext__)
     return Pieces(_step(iter(body)))
@@ -82,19 +83,26 @@ def _read_async(file: Any) -> Next:  # noqa: ANN401 - found by looking
     return read
 
 
-def _read_in_thread(file: Any) -> Next:  # noqa: ANN401 - found by looking
+def _read_in_thread(file: Any, most: int | None) -> Next:  # noqa: ANN401 - found by looking
+    left = most
+
     async def read() -> object:
+        nonlocal left
+        size = PIECE if left is None else min(PIECE, left)
         try:
-            return _or_stop(await asyncio.to_thread(file.read, PIECE))
+            piece = _or_stop(await asyncio.to_thread(file.read, size))
         except asyncio.CancelledError:
             _still_read.add(id(file))
             raise
+        if left is not None:
+            left -= len(piece)
+        return piece
 
     return read
 
 
-def _or_stop(piece: object) -> object:
-    if piece is None or len(piece) == 0:  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+def _or_stop(piece: Any) -> Any:  # noqa: ANN401 - what the file gave
+    if piece is None or len(piece) == 0:
         raise StopAsyncIteration
     return piece
 
