@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -26,6 +26,7 @@ from websockets.sync.client import connect
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 URL = re.compile(r"https?://[\w.]+:\d+")
+LOGGED = re.compile(r"^\d{4}-\d\d-\d\dT[\d:]+Z .*\n", re.MULTILINE)
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Example:
     urls: list[str]
     out: str = ""
     err: str = ""
+    log: list[str] = field(default_factory=list)
+    """The lines of the access log, which are not in `err`."""
 
     @property
     def url(self) -> str:
@@ -118,7 +121,8 @@ def started(
         yield running
         process.send_signal(signal.SIGTERM)
         running.out, err = process.communicate()
-        running.err += err
+        running.log = LOGGED.findall(err)
+        running.err += LOGGED.sub("", err)
         assert process.returncode == exit_code, running.err
     finally:
         process.kill()

@@ -104,6 +104,8 @@ async def test_a_refusal_is_an_ordinary_answer() -> None:
         ({"Sec-WebSocket-Version": "8"}, 426),
         ({"Sec-WebSocket-Version": None}, 400),
         ({"Upgrade": "h2c"}, 426),
+        ({"Content-Length": "3"}, 400),
+        ({"Transfer-Encoding": "chunked"}, 400),
         ({"Connection": "keep-alive"}, 426),
         ({"Origin": "https://evil.com"}, 403),  # S43
         ({"Origin": "null"}, 403),
@@ -257,6 +259,29 @@ async def test_defaults_are_the_apps_and_the_call_goes_before_them() -> None:
 def test_an_unknown_default_is_refused() -> None:
     with pytest.raises(TypeError, match=r"no option size.*max_message_size"):
         upgrade(Ohia(), size=5)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"size": 5}, TypeError),
+        ({"max_queue": 0}, ValueError),
+        ({"ping_interval": 0}, ValueError),
+    ],
+)
+async def test_an_option_that_cannot_work_is_refused_while_one_can_still_answer(
+    options: dict[str, Any], error: type[Exception]
+) -> None:
+    async def middleware(ctx: Context) -> None:
+        with pytest.raises(error, match=next(iter(options))):
+            await ctx.upgrade(**options)
+        ctx.status = 204
+
+    async with Client(app_of(middleware)) as client:
+        with pytest.raises(UpgradeRefused) as refused:
+            async with client.websocket("/"):
+                raise AssertionError
+    assert refused.value.response.status == 204
 
 
 @pytest.mark.parametrize(

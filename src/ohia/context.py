@@ -233,10 +233,11 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
         `subprotocols` are chosen from in their order; `origins` None admits pages of this
         host only, a list those in it too, `"*"` any; `headers` go on the 101 beside what was
-        set on ctx. `max_message_size` (bytes, 1 MiB), `max_queue` (messages, 16),
-        `compression` (True), `ping_interval`, `ping_timeout` (20 s) and `close_timeout` (10 s)
-        are the socket's. Raises UpgradeRequired (426), BadRequest (400) or Forbidden (403) for
-        a handshake that cannot be accepted, RuntimeError after the response began.
+        set on ctx. `max_message_size` (bytes, 1 MiB), `max_fragment_size` (bytes of a frame,
+        None), `max_queue` (messages, 16), `compression` (True), `ping_interval`,
+        `ping_timeout` (20 s) and `close_timeout` (10 s) are the socket's, as `listen()` sets
+        them. Raises UpgradeRequired (426), BadRequest (400) or Forbidden (403) for a handshake
+        that cannot be accepted, RuntimeError after the response began.
         """
         if self._socket is not None:
             return self._socket
@@ -244,6 +245,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
             raise RuntimeError("cannot upgrade: the response has begun")
         chosen: UpgradeOptions = {**self.app.upgrade_options, **options}
         exchange = self._exchange
+        settings = socket_options(chosen, exchange.socket_options)
         check_handshake(exchange)
         check_origin(self.origin, self.host, chosen.get("origins"))
         offered = self.headers.get_all("sec-websocket-protocol")
@@ -257,7 +259,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
             self._status = status  # an ordinary answer can still be given
             raise
         self._response_headers.sent = True
-        socket = await exchange.upgrade(headers, subprotocol, socket_options(chosen))
+        socket = await exchange.upgrade(headers, subprotocol, settings)
         self._status, self._message = 101, None
         self._body, self._payload = UNSET, None
         self._socket = WebSocket(

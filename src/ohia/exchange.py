@@ -86,11 +86,19 @@ class SocketOptions:
     """How a WebSocket shall behave. Sizes in bytes, times in seconds, None is off."""
 
     max_message_size: int | None = 1024 * 1024  # of one message after inflating; more closes 1009
+    max_fragment_size: int | None = None  # of one frame, likewise; not seen over ASGI or in memory
     max_queue: int = 16  # messages that wait for `receive`; more stops reading from the network
     compression: bool = True  # permessage-deflate where the client offers it (RFC 7692)
     ping_interval: float | None = 20
-    ping_timeout: float | None = 20  # without a pong for so long the connection is cut, code 1011
+    ping_timeout: float | None = 20  # without a sign of life for so long it is over, code 1011
     close_timeout: float | None = 10  # for the peer's half of the close handshake
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for what could never work."""
+        if self.max_queue < 1:
+            raise ValueError(f"max_queue is at least 1, got {self.max_queue!r}")
+        if self.ping_interval == 0:
+            raise ValueError("ping_interval cannot be 0; None sends no pings")
 
 
 class Socket(Protocol):
@@ -199,6 +207,11 @@ class Exchange(Protocol):
         By its tokens of Connection and Upgrade, or by its kind of ASGI scope; its key and
         version may still be wrong.
         """
+        ...
+
+    @property
+    def socket_options(self) -> SocketOptions:
+        """How a WebSocket behaves here where the application does not say."""
         ...
 
     @property

@@ -7,6 +7,7 @@ for every server: some let a bad handshake through.
 import logging
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, Protocol, TypedDict, TypeVar, cast
 
 from ohia.errors import BadRequest, Forbidden, UpgradeRequired
@@ -42,6 +43,7 @@ class UpgradeOptions(TypedDict, total=False):
     subprotocols: Sequence[str]
     origins: Literal["*"] | Sequence[str] | None
     max_message_size: int | None
+    max_fragment_size: int | None
     max_queue: int
     compression: bool
     ping_interval: float | None
@@ -64,10 +66,7 @@ def upgrade(app: App, **defaults: Any) -> App:  # noqa: ANN401 - checked by name
 
     An unknown option is TypeError.
     """
-    unknown = defaults.keys() - UpgradeOptions.__annotations__.keys()
-    if unknown:
-        known = ", ".join(UpgradeOptions.__annotations__)
-        raise TypeError(f"upgrade() has no option {', '.join(sorted(unknown))}; it takes {known}")
+    _check_names("upgrade", defaults)
     app.upgrade_options = cast("UpgradeOptions", {**app.upgrade_options, **defaults})
     return app
 
@@ -84,6 +83,8 @@ def check_handshake(exchange: Exchange) -> None:
         raise BadRequest("A WebSocket handshake is a GET request")
     if exchange.http_version == "1.0":
         raise BadRequest("A WebSocket handshake needs HTTP/1.1")
+    if "transfer-encoding" in headers or headers.get("content-length", "0") != "0":
+        raise BadRequest("A WebSocket handshake has no body")
     version = headers.get_all("sec-websocket-version")
     if version != ["13"]:
         if not version:
@@ -153,7 +154,19 @@ def accept_headers(set_so_far: Headers, extra: Mapping[str, HeaderValue] | None)
     return headers
 
 
-def socket_options(options: UpgradeOptions) -> SocketOptions:
-    """Return what of `options` the socket itself obeys."""
+def socket_options(options: UpgradeOptions, defaults: SocketOptions) -> SocketOptions:
+    """Return `defaults` with what of `options` the socket itself obeys.
+
+    An unknown option is TypeError, a value that could never work ValueError.
+    """
+    _check_names("ctx.upgrade", options)
     chosen = {name: value for name, value in options.items() if name in SocketOptions.__slots__}
-    return SocketOptions(**chosen)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the names select the types
+    return replace(defaults, **chosen)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType] - the names select the types
+
+
+def _check_names(function: str, options: Mapping[str, object]) -> None:
+    unknown = options.keys() - UpgradeOptions.__annotations__.keys()
+    if unknown:
+        known = ", ".join(UpgradeOptions.__annotations__)
+        names = ", ".join(sorted(unknown))
+        raise TypeError(f"{function}() has no option {names}; it takes {known}")

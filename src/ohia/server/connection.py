@@ -5,12 +5,14 @@ any point, and order needs no queue. A request is a new exchange with a task of 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from enum import Enum, auto
 from typing import cast
 
 from ohia.errors import ClientDisconnect, HTTPError, RequestTimeout
 from ohia.exchange import SocketOptions
+from ohia.server.access import AccessLog
 from ohia.server.body import RequestBody
 from ohia.server.exchange import Peer, RawSocket, ServerExchange
 from ohia.server.flow import Drained, FlowControl
@@ -18,14 +20,12 @@ from ohia.server.handshake import Handshake
 from ohia.server.head import Head
 from ohia.server.limits import Limits
 from ohia.server.response import render_refusal
-from ohia.server.service import Service
+from ohia.server.service import LAST_REQUEST, LONGEST_TICK, Service
 from ohia.server.websocket import ServerSocket
 
 __all__ = ["Connection"]
 
 MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead while it is being answered
-MAX_DRAIN = 64 * 1024  # bytes of an unread body that are cheaper to read than a new connection
-LINGER = 2.0  # seconds in which a refused client may finish sending and read why
 HALF_CLOSED = 0.5  # seconds without a write, after which a client that ended its side has gone
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -44,8 +44,8 @@ class Phase(Enum):
 PATIENCE: dict[Phase, Callable[[Limits], float | None]] = {
     Phase.IDLE: lambda limits: limits.idle_timeout,
     Phase.HEAD: lambda limits: limits.head_timeout,
-    Phase.DRAIN: lambda limits: limits.body_timeout,
-    Phase.LINGER: lambda _: LINGER,
+    Phase.DRAIN: lambda limits: limits.drain_timeout,
+    Phase.LINGER: lambda limits: limits.linger_timeout,
 }
 
 
@@ -53,10 +53,12 @@ class Connection(FlowControl):
     """The protocol of one HTTP/1 connection (RFC 9112)."""
 
     __slots__ = (
+        "_began",
         "_body",
         "_data",
         "_exchange",
         "_is_eof",
+        "_is_last",
         "_is_reading",
         "_keep_alive",
         "_peer",
@@ -87,11 +89,13 @@ class Connection(FlowControl):
         self._body: RequestBody | None = None
         self._phase = Phase.HEAD
         self._since = service.now
+        self._began = 0.0
         self._keep_alive = True
+        self._is_last = False
         self._is_reading = True
         self._is_eof = False
         self._wrote = False
-        self._room = 0
+        self._room: int | None = 0
         self._unsent = 0
         self._unsent_since = 0.0
         self.task = None
@@ -126,12 +130,16 @@ class Connection(FlowControl):
         """Take the end of what the client sends; True keeps our own side open."""
         self._is_eof = True
         exchange = self._exchange
-        if exchange is None or self._peer.secure:
+        if exchange is None:
+            self._refuse_part()
+            return False
+        if self._peer.secure:
             return False
         if self._body is not None:
             self._body.fail(ClientDisconnect("the client went before the end of its request"))
             exchange.client_went()
         elif self.task is not None:
+            self._wrote = False
             self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
         return True
 
@@ -178,6 +186,7 @@ class Connection(FlowControl):
                 return
             head = self._service.heads.read(data, start, end)
         except HTTPError as error:
+            self._start = start
             self._refuse(error.status)
             return
         self._start = end + 4
@@ -187,11 +196,12 @@ class Connection(FlowControl):
     def _await_head(self, start: int) -> None:
         """Wait for the rest of a head, as long as one can come of it."""
         self._service.heads.check_start(self._data, start, start + self._seen)
+        known, self._seen = self._seen, len(self._data) - start
         self._start = start
-        self._seen = len(self._data) - start
         if self._is_eof:
+            self._refuse_part()
             self._close()
-        elif self._seen and self._phase is Phase.IDLE:
+        elif self._seen and not known:
             self._phase = Phase.HEAD
             self._since = self._service.now
 
@@ -202,7 +212,10 @@ class Connection(FlowControl):
         fields = head.fields
         # What follows a CONNECT would be for a tunnel.
         self._keep_alive = fields.keep_alive and head.method != "CONNECT"
+        self._is_last = not fields.keep_alive
         self._phase = Phase.ANSWER
+        if service.access_log is not None:
+            self._began = time.perf_counter()
         if fields.length:
             largest = service.limits.max_request_body
             body = RequestBody(fields.length, largest=largest, expects=fields.expects)
@@ -223,17 +236,34 @@ class Connection(FlowControl):
             return
         known = self._start
         self._start = body.feed(self._data, known)
-        self._since = self._service.now
+        came = self._start - known
         if body.done:
             self._body = None
         if self._phase is Phase.DRAIN:
-            self._drain_body(body, self._start - known)
+            self._drain_body(body, came)
+        else:
+            self._since = self._moved(self._since, came)
+
+    def _moved(self, since: float, size: int) -> float:
+        """Return since when a body stands still, now that `size` more bytes have moved.
+
+        A few bytes count for a part of the time only, so that drops do not hold a connection.
+        """
+        service = self._service
+        rate = service.limits.min_rate
+        return min(service.now, since + size / rate) if rate else service.now
+
+    def _is_too_long(self, body: RequestBody) -> bool:
+        """Say whether a new connection is cheaper than reading the rest of `body`."""
+        most = self._service.limits.max_drain
+        return most is not None and body.rest > most
 
     def _drain_body(self, body: RequestBody, size: int) -> None:
         """Drop what came of a body that nobody wants, up to a bound."""
         body.discard()
-        self._room -= size
-        if body.failed or self._room < 0:
+        if self._room is not None:
+            self._room -= size
+        if body.failed or (self._room is not None and self._room < 0):
             self._end()
         elif body.done:
             self._continue()
@@ -245,11 +275,15 @@ class Connection(FlowControl):
         """The line of the Date field."""
         return self._service.date
 
+    @property
+    def socket_options(self) -> SocketOptions:
+        """How this server's WebSockets behave where the application does not say."""
+        return self._service.socket_options
+
     def write(self, data: bytes) -> Awaitable[None] | None:
         """Hand over bytes; return what to wait for, if anything."""
-        # Closing comes before lost, and a sender that never waits keeps the loop from telling.
         if self._transport.is_closing():
-            raise self.lost_error()
+            raise self._closing_error()
         self._wrote = True
         self._transport.write(data)
         return Drained(self) if self.is_paused else None
@@ -257,11 +291,17 @@ class Connection(FlowControl):
     def write_parts(self, *parts: bytes) -> Awaitable[None] | None:
         """Do as `write` for parts too large to be joined."""
         if self._transport.is_closing():
-            raise self.lost_error()
+            raise self._closing_error()
         self._wrote = True
         for part in parts:  # asyncio's writelines forgets to ask for a pause (Python 3.12, 3.13)
             self._transport.write(part)
         return Drained(self) if self.is_paused else None
+
+    def _closing_error(self) -> Exception:
+        """Return what a sender gets before the loop could tell, which it may keep from that."""
+        if self._exchange is not None:
+            self._exchange.client_went()
+        return self.lost_error()
 
     def persists(self, *, close: bool, whole: bool) -> bool:
         """Decide whether another request may follow (RFC 9112, 9.3)."""
@@ -269,7 +309,7 @@ class Connection(FlowControl):
         body = self._body
         if keep_alive and body is not None:
             unreadable = body.failed or body.expects
-            keep_alive = not unreadable and not (whole and body.rest > MAX_DRAIN)
+            keep_alive = not unreadable and not (whole and self._is_too_long(body))
         self._keep_alive = keep_alive
         return keep_alive
 
@@ -278,14 +318,16 @@ class Connection(FlowControl):
         body, exchange = self._body, self._exchange
         if body is None or exchange is None:
             return
-        self._since = self._service.now
         if body.expects and exchange.is_new:
             body.expects = False
+            self._since = self._service.now
             self.write(CONTINUE)
 
     def took_body(self) -> None:
         """Read on, if the body was full."""
-        self._update_reading()
+        if not self._is_reading:
+            self._since = self._service.now
+            self._update_reading()
 
     def start_socket(
         self, handshake: Handshake, options: SocketOptions, client_went: Callable[[], None]
@@ -303,6 +345,8 @@ class Connection(FlowControl):
 
     def finish(self, *, is_whole: bool) -> None:
         """Go on to the next request, or end."""
+        if self._service.access_log is not None:
+            self._log_answer(self._service.access_log)
         self._exchange = None
         self.task = None
         if self._phase is not Phase.ANSWER:
@@ -314,14 +358,22 @@ class Connection(FlowControl):
             self._end()
         elif body is None:
             self._continue()
-        elif body.failed or body.expects or body.rest > MAX_DRAIN:
+        elif body.failed or body.expects or self._is_too_long(body):
             self._end()
         else:
             self._phase = Phase.DRAIN
             self._since = self._service.now
-            self._room = MAX_DRAIN
+            self._room = self._service.limits.max_drain
             body.discard()
             self._resume_reading()
+
+    def _log_answer(self, access_log: AccessLog) -> None:
+        exchange = self._exchange
+        if exchange is not None:
+            seconds = time.perf_counter() - self._began
+            access_log.answered(
+                exchange.method, exchange.target, exchange.status, exchange.size, seconds
+            )
 
     def cut(self) -> None:
         """End the connection now."""
@@ -337,7 +389,7 @@ class Connection(FlowControl):
             return  # a client that reads no answers gets no more
         if self._start < len(self._data):
             self._next()
-        elif self._is_eof or service.draining:
+        elif self._is_eof:
             self._close()
         else:
             self._data = b""
@@ -349,12 +401,25 @@ class Connection(FlowControl):
 
     def _refuse(self, status: int) -> None:
         """Answer what cannot be read or served, and end."""
-        self.write(render_refusal(status, self.date))
+        if self._service.access_log is not None:
+            began = self._data[self._start :]
+            self._service.access_log.refused(status, self._peer.client, began)
+        has_body = not self._data.startswith(b"HEAD ", self._start)
+        self.write(render_refusal(status, self.date, has_body=has_body))
         self._linger()
 
+    def _refuse_part(self) -> None:
+        """Answer the beginning of a head that will have no end (RFC 9112, 8)."""
+        if self._seen and self._phase in (Phase.IDLE, Phase.HEAD):
+            self._refuse(400)
+
     def _end(self) -> None:
-        """Close after the last answer; linger if the client may still be sending."""
-        if self._body is None and self._start == len(self._data):
+        """Close after the last answer; linger if the client may still be sending.
+
+        One that asked for the close does not; nor is there a half close in TLS.
+        """
+        is_quiet = self._body is None and self._start == len(self._data)
+        if is_quiet and (self._is_last or not self._transport.can_write_eof()):
             self._close()
         else:
             self._linger()
@@ -373,7 +438,11 @@ class Connection(FlowControl):
             self._close()
             return
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # asyncio asks the system, which knows that the client has gone
+                self.cut()
+                return
         self._resume_reading()
 
     def _close(self) -> None:
@@ -424,8 +493,27 @@ class Connection(FlowControl):
             self._tick_answer(now)
         elif phase is Phase.CLOSED:
             self._cut_if_stuck(now)
-        elif _is_over(now - self._since, PATIENCE[phase](self._service.limits)):
+        elif _is_over(now - self._since, self._patience()):
             self._give_up()
+
+    def _patience(self) -> float | None:
+        """Return the seconds that the phase may take; when the server stops, few of them."""
+        patience = PATIENCE[self._phase](self._service.limits)
+        if self._service.draining and self._is_idle:
+            return LAST_REQUEST if patience is None else min(patience, LAST_REQUEST)
+        return patience
+
+    @property
+    def _is_idle(self) -> bool:
+        """Whether nothing has come of a next request."""
+        is_waiting = self._phase is Phase.IDLE or self._phase is Phase.HEAD
+        return is_waiting and self._start == len(self._data)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a request or a response would be lost by a cut."""
+        is_answering = self._phase is Phase.ANSWER or self._start < len(self._data)
+        return is_answering or self._transport.get_write_buffer_size() > 0
 
     def _tick_answer(self, now: float) -> None:
         """Look after a request: its body, its response, a task that forgot to close."""
@@ -448,21 +536,30 @@ class Connection(FlowControl):
             self._close()
 
     def _cut_if_stuck(self, now: float) -> None:
-        """Cut if the client has taken nothing for too long."""
+        """Cut if the client has taken too little for too long."""
         unsent = self._transport.get_write_buffer_size()
         if unsent != self._unsent:
+            self._unsent_since = self._moved(self._unsent_since, abs(unsent - self._unsent))
             self._unsent = unsent
-            self._unsent_since = now
-        elif _is_over(now - self._unsent_since, self._service.limits.body_timeout):
+        limit = self._service.limits.body_timeout
+        if self._service.draining and not unsent and self._phase is Phase.CLOSED:
+            limit = LAST_REQUEST  # all that is missing is the client's goodbye, in TLS
+        if _is_over(now - self._unsent_since, limit):
             self._transport.abort()
 
     def drain(self) -> None:
-        """End now if nothing is under way; else after the answer."""
-        is_quiet = self._start == len(self._data)
-        if self._phase is Phase.IDLE or (self._phase is Phase.HEAD and is_quiet):
+        """End now if nothing is under way; else after the answer.
+
+        A client that got its last answer, or came, just now may have sent a request that is on
+        its way; it has a moment for that.
+        """
+        now = self._service.now
+        if not self._is_idle:
+            return
+        if now - self._since > LAST_REQUEST + LONGEST_TICK:  # `_since` is early by up to a tick
             self._close()
-        elif self._phase is Phase.DRAIN:
-            self._linger()
+        else:
+            self._since = now
 
 
 def _is_over(waited: float, limit: float | None) -> bool:

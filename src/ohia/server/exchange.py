@@ -61,6 +61,11 @@ class Wire(Protocol):
         """The line of the Date field."""
         ...
 
+    @property
+    def socket_options(self) -> SocketOptions:
+        """How the server's WebSockets behave where the application does not say."""
+        ...
+
     def write(self, data: bytes) -> Awaitable[None] | None:
         """Hand over bytes; return what to wait for, if anything."""
         ...
@@ -127,6 +132,8 @@ class ServerExchange:
         "http_version",
         "is_websocket",
         "method",
+        "size",
+        "status",
         "target",
     )
 
@@ -134,6 +141,10 @@ class ServerExchange:
     target: str
     http_version: str
     is_websocket: bool
+    status: int | None
+    """That of the response, once its head has left."""
+    size: int
+    """Bytes of the response's body that were handed over, without their framing."""
     _framing: Framing
     _left: int
 
@@ -143,6 +154,8 @@ class ServerExchange:
         self.http_version = head.http_version
         self.is_websocket = head.fields.is_handshake
         self._fields = head.fields.lines
+        self.status = None
+        self.size = 0
         self._peer = peer
         self._body = body
         self._wire: Wire | None = wire
@@ -181,6 +194,11 @@ class ServerExchange:
     def server(self) -> Address | None:
         """The address that the client reached."""
         return self._peer.server
+
+    @property
+    def socket_options(self) -> SocketOptions:
+        """How a WebSocket behaves here where the application does not say."""
+        return self._open_wire().socket_options
 
     @property
     def scope(self) -> Mapping[str, Any]:
@@ -269,7 +287,7 @@ class ServerExchange:
         length = fields.length
         if not has_body(self.method, status):
             body = b""
-            length = length if has_length(status) else None
+            length = length if has_length(self.method, status) else None
         elif length is None:
             length = len(body)
         elif length != len(body):
@@ -279,13 +297,15 @@ class ServerExchange:
         keep_alive = wire.persists(close=close, whole=True)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = DONE
+        self.status = status
+        self.size = len(body)
         return wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
 
     def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
         """Send the head alone; pieces follow."""
         wire = self._open_wire(NEW)
         fields = read_fields(headers)
-        length = fields.length if has_length(status) else None
+        length = fields.length if has_length(self.method, status) else None
         self._left = length or 0
         framing = "" if length is None else f"Content-Length: {length}\r\n"
         if not has_body(self.method, status):
@@ -301,6 +321,7 @@ class ServerExchange:
         keep_alive = wire.persists(close=close, whole=False)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = STREAMING
+        self.status = status
         return wire.write(head)
 
     def _head(
@@ -321,6 +342,7 @@ class ServerExchange:
         framing = self._framing
         if framing is Framing.NONE or not piece:
             return None
+        self.size += len(piece)
         if framing is Framing.CHUNKED:
             size = b"%x\r\n" % len(piece)
             if len(piece) < SMALL:
@@ -349,6 +371,7 @@ class ServerExchange:
             self.headers, headers, subprotocol=subprotocol, compression=options.compression
         )
         self._stage = STREAMING
+        self.status = 101
         self._socket = wire.start_socket(handshake, options, self.client_went)
         return self._socket
 

@@ -39,13 +39,18 @@ class FlowControl(asyncio.Protocol):
         """Return what a waiter gets once the connection is lost."""
         raise NotImplementedError
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more can be written."""
+        return self.is_lost
+
     async def drained(self) -> None:
-        """Return when the transport takes more; raise `lost_error()` once it is lost."""
-        while self.is_paused and not self.is_lost:
+        """Return when the transport takes more; raise `lost_error()` once it has ended."""
+        while self.is_paused and not self.has_ended:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
-        if self.is_lost:
+        if self.has_ended:
             raise self.lost_error()
 
 

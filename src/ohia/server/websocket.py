@@ -1,34 +1,38 @@
 """The raw WebSocket of ohia's own server: the contract of `ohia.exchange.Socket`.
 
 websockets' sans-I/O protocol reads and writes frames (RFC 6455, RFC 7692); here are the
-transport, the bounded queue, the close handshake, the pings and every wait.
+transport, the bounded queue, the close handshake, the pings and every wait. Deadlines are plain
+numbers that the service's one timer looks at.
 """
 
 import asyncio
-import codecs
-import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable
+from math import inf
 
 from websockets.exceptions import ProtocolError
 from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN, Protocol, Side
+from websockets.protocol import OPEN
 
 from ohia.errors import WebSocketClosed
 from ohia.exchange import SocketOptions
 from ohia.server.flow import Drained, FlowControl
 from ohia.server.handshake import Handshake
+from ohia.server.messages import Messages
 from ohia.server.service import Service
 
 __all__ = ["ServerSocket"]
 
 # Bytes given to the parser at once: what they inflate to, or the frames in them, stay bounded.
-SLICE = 16 * 1024
-LINGER = 2.0  # seconds for a peer to read why it was failed
+SLICE = 4 * 1024
+LARGE_SLICE = 16 * 1024  # within a frame that is larger than the last
+# Frames, or KiB of them, that are taken before other connections have their turn: milliseconds.
+TURN = 512
 MAX_REASON = 123  # bytes that a Close frame has for its reason (RFC 6455, 5.5)
-
-log: logging.Logger = logging.getLogger("ohia.websocket")
+PONG_HEAD = b"\x8a"
+CLOSE_HEAD = 0x88
+TEXT, BINARY, PONG = Opcode.TEXT, Opcode.BINARY, Opcode.PONG
 
 
 class ServerSocket(FlowControl):
@@ -36,29 +40,41 @@ class ServerSocket(FlowControl):
 
     __slots__ = (
         "_client_went",
-        "_close_timer",
-        "_handshake",
+        "_cut_at",
+        "_goodbye",
+        "_has_turn_ahead",
         "_held",
+        "_is_eof",
+        "_is_heard",
         "_is_reading",
-        "_is_text",
         "_keepalive_payload",
+        "_late_pong",
         "_options",
         "_over",
-        "_partial",
-        "_ping_timer",
+        "_ping_at",
         "_pings",
         "_protocol",
         "_queue",
         "_receiver",
         "_service",
+        "_start",
         "_transport",
-        "_utf8",
+        "_unsent",
         "close_code",
         "close_reason",
+        "subprotocol",
         "task",
     )
 
     _transport: asyncio.Transport
+    _client_went: Callable[[], None] | None
+    _receiver: asyncio.Future[None] | None
+    _over: asyncio.Event | None
+    _keepalive_payload: bytes | None
+    _late_pong: bytes | None
+    _goodbye: bytes | None
+    subprotocol: str | None
+    """The subprotocol that was agreed on."""
     close_code: int | None
     close_reason: str
     task: asyncio.Task[None] | None
@@ -73,93 +89,93 @@ class ServerSocket(FlowControl):
     ) -> None:
         super().__init__()
         self._service = service
-        self._handshake = handshake
         self._options = options
-        self._client_went: Callable[[], None] | None = client_went
+        self._client_went = client_went
         self.task = task
+        self.subprotocol = handshake.subprotocol
         self.close_code = None
         self.close_reason = ""
-        self._protocol = Protocol(
-            Side.SERVER, state=OPEN, max_size=options.max_message_size, logger=log
-        )
+        self._protocol = Messages(options)
         self._protocol.extensions = handshake.extensions
         self._queue: deque[str | bytes] = deque()
-        self._receiver: asyncio.Future[None] | None = None
-        self._over = asyncio.Event()
+        self._receiver = self._over = None
         self._held = b""
+        self._start = 0
+        self._has_turn_ahead = self._is_eof = self._is_heard = False
         self._is_reading = True
-        self._is_text = False
-        self._partial: bytearray | None = None
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._pings: dict[bytes, tuple[float, asyncio.Future[float]]] = {}
-        self._keepalive_payload: bytes | None = None
-        self._ping_timer: asyncio.TimerHandle | None = None
-        self._close_timer: asyncio.TimerHandle | None = None
+        self._keepalive_payload = self._late_pong = self._goodbye = None
+        self._unsent = 0
+        self._ping_at = self._cut_at = inf
 
     def take_over(
         self, transport: asyncio.Transport, early: bytes, *, is_paused: bool, is_eof: bool
     ) -> None:
         """Become the protocol of `transport`; `early` came behind the handshake."""
+        service, options = self._service, self._options
         self._transport = transport
         self.is_paused = is_paused
+        self._is_eof = is_eof
+        if options.ping_interval is not None:
+            self._ping_at = service.loop.time() + options.ping_interval
+        for timeout in (options.ping_interval, options.ping_timeout, options.close_timeout):
+            service.quicken(timeout)
         transport.set_protocol(self)
-        self._service.add(self)
-        if early:
-            self.data_received(early)
-        if is_eof:
-            transport.abort()
-        elif self._options.ping_interval is not None:
-            self._after(self._options.ping_interval, self._keepalive)
+        service.add(self)
+        self._held = early
+        self._feed()
 
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, as far as there is room for what they hold."""
-        self._held = self._held + data if self._held else data
+        self._is_heard = True
+        self._held = self._held[self._start :] + data if self._held else data
+        self._start = 0
         self._feed()
 
     def eof_received(self) -> bool:
-        """Close: without a Close frame the peer has gone, with one it is over."""
-        return False
+        """Close, unless what came before is still to be answered."""
+        self._is_eof = True
+        is_owed = self._goodbye is not None or bool(self._held)
+        return is_owed and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell whoever waits, and let go of everything."""
         self.is_lost = True
         self._held = b""
+        self._goodbye = None
+        self._note_close()
         went, self._client_went = self._client_went, None
         if self.close_code is None:
             self._closed(1006, "")
             if went is not None:
                 went()
-        for timer in (self._ping_timer, self._close_timer):
-            if timer is not None:
-                timer.cancel()
+        self._ping_at = self._cut_at = inf
         self._protocol.receive_eof()
         self._service.remove(self)
         self.task = None
-        self._over.set()
+        if self._over is not None:
+            self._over.set()
         self.wake()
 
-    def pause_writing(self) -> None:
-        """Stop reading too: a peer that takes nothing could make us answer its pings for ever."""
-        super().pause_writing()
-        self._update_reading()
-
     def resume_writing(self) -> None:
-        """Wake whoever waits; read on."""
+        """Wake whoever waits; answer the last ping (RFC 6455, 5.5.3)."""
         super().resume_writing()
-        self._feed()
+        pong, self._late_pong = self._late_pong, None
+        if pong is not None and self._protocol.close_sent is None and not self.is_lost:
+            self._transport.write(pong)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more can be written."""
+        return self.is_lost or self.close_code is not None
 
     def lost_error(self) -> Exception:
         """Return what whoever sends or receives gets after the end."""
         return WebSocketClosed(self.close_code or 1006, self.close_reason)
 
     # What the application calls.
-
-    @property
-    def subprotocol(self) -> str | None:
-        """The subprotocol that was agreed on."""
-        return self._handshake.subprotocol
 
     @property
     def buffered(self) -> int:
@@ -170,12 +186,13 @@ class ServerSocket(FlowControl):
         """Hand over one message; return what to wait for, if anything."""
         self._check_open()
         if isinstance(data, str):
-            self._protocol.send_text(data.encode())
+            frame = Frame(TEXT, data.encode())
         elif isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-            self._protocol.send_binary(data)
+            frame = Frame(BINARY, data)
         else:
             raise TypeError(f"a message is str or bytes, got {data!r}")
-        self._flush()
+        # Not through the protocol: it sends nothing more once it has a Close, even one held back.
+        self._transport.write(frame.serialize(mask=False, extensions=self._protocol.extensions))
         return Drained(self) if self.is_paused else None
 
     async def receive(self) -> str | bytes:
@@ -183,6 +200,7 @@ class ServerSocket(FlowControl):
         if self._receiver is not None:
             raise RuntimeError("another task is receiving from this WebSocket already")
         while not self._queue:
+            self._say_goodbye()
             if self.close_code is not None:
                 raise self.lost_error()
             self._receiver = self._service.loop.create_future()
@@ -192,17 +210,19 @@ class ServerSocket(FlowControl):
                 self._receiver = None
         message = self._queue.popleft()
         if not self._is_reading:
-            self._feed()
+            self._feed_soon()  # not now: an application that finds more each time keeps the loop
         return message
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Send Close and wait for the peer's; cut after `close_timeout`. Again: only wait."""
         self._start_close(code, reason)
-        await self._over.wait()
+        await self.wait_closed()
 
     async def ping(self) -> float:
         """Return the seconds from a ping to its pong."""
         self._check_open()
+        if self._goodbye is not None:
+            raise self._sent_error()  # no answer would be read
         payload = secrets.token_bytes(8)
         answered: asyncio.Future[float] = self._service.loop.create_future()
         self._pings[payload] = (self._service.loop.time(), answered)
@@ -215,78 +235,77 @@ class ServerSocket(FlowControl):
 
     async def wait_closed(self) -> None:
         """Return when the connection is over."""
+        if self.is_lost:
+            return
+        if self._over is None:
+            self._over = asyncio.Event()
         await self._over.wait()
 
     # Reading.
 
     def _feed(self) -> None:
-        """Give the parser what came, a slice at a time, while the queue has room."""
-        while self._held and not self._is_full() and not self.is_paused:
-            part, self._held = self._held[:SLICE], self._held[SLICE:]
+        """Give the parser what came, a slice at a time, while the queue has room.
+
+        Many small frames take several turns, so that other connections have theirs.
+        """
+        work = 0
+        size = SLICE
+        while self._start < len(self._held) and work < TURN and not self._is_full():
+            part = self._held[self._start : self._start + size]
+            self._start += len(part)
             self._protocol.receive_data(part)
-            self._take_events()
-            self._flush()
+            new = self._take_events()
+            self._flush(may_wait=True)
+            work += new
+            size = SLICE if new else LARGE_SLICE
+        if self._start >= len(self._held):
+            self._held = b""
+            self._start = 0
+        elif not self._is_full():
+            self._feed_soon()
         self._update_reading()
+
+    def _feed_soon(self) -> None:
+        if not self._has_turn_ahead:
+            self._has_turn_ahead = True
+            self._service.loop.call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._has_turn_ahead = False
+        self._feed()
 
     def _is_full(self) -> bool:
         """Say whether the application has enough to do; what comes after a close is dropped."""
         is_open = self._protocol.state is OPEN
         return is_open and len(self._queue) >= self._options.max_queue
 
-    def _take_events(self) -> None:
-        protocol = self._protocol
-        was_open = protocol.close_sent is None or protocol.close_rcvd_then_sent
-        try:
-            for frame in protocol.events_received():
-                if isinstance(frame, Frame):
-                    self._take(frame, is_wanted=bool(was_open))
-        except UnicodeDecodeError as error:
-            protocol.fail(1007, f"{error.reason} at position {error.start}")
-        if protocol.state is not OPEN:
-            self._note_close()
-
-    def _take(self, frame: Frame, *, is_wanted: bool) -> None:
-        """Take one frame: a message, a part of one, or the answer to a ping."""
-        opcode = frame.opcode
-        if opcode is Opcode.PONG:
-            self._pong(bytes(frame.data))
-            return
-        if not is_wanted or opcode in (Opcode.PING, Opcode.CLOSE):
-            return
-        if opcode is Opcode.CONT:
-            self._take_part(frame)
-        elif frame.fin:
-            self._deliver(str(frame.data, "utf-8") if opcode is Opcode.TEXT else bytes(frame.data))
-        else:
-            self._is_text = opcode is Opcode.TEXT
-            self._partial = bytearray()
-            self._utf8.reset()
-            self._take_part(frame)
-
-    def _take_part(self, frame: Frame) -> None:
-        """Take a fragment; the size of the whole is the parser's to check."""
-        partial = self._partial
-        if partial is None:
-            return  # its beginning came before our Close
-        partial += frame.data
-        if self._is_text:
-            self._utf8.decode(bytes(frame.data), final=frame.fin)  # bad text is told at once
-        if frame.fin:
-            self._partial = None
-            self._deliver(str(partial, "utf-8") if self._is_text else bytes(partial))
-
-    def _deliver(self, message: str | bytes) -> None:
-        self._queue.append(message)
-        self._wake_receiver()
+    def _take_events(self) -> int:
+        """Take what the parser has found; return how much work it was."""
+        work = 0
+        for frame in self._protocol.events_received():
+            if isinstance(frame, Frame):
+                work += 1 + len(frame.data) // 1024
+                if frame.opcode is PONG:
+                    self._pong(bytes(frame.data))
+        messages = self._protocol.take()
+        if messages:
+            self._queue.extend(messages)
+            self._wake_receiver()
+        return work
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():
             self._receiver.set_result(None)
 
     def _update_reading(self) -> None:
+        """Read from the network while there is room; after its end, end."""
         if self._transport.is_closing():
             return
-        wanted = not (self._held or self._is_full() or self.is_paused)
+        if self._is_eof:
+            if not self._held and self._goodbye is None:
+                self._shut()
+            return
+        wanted = not (self._held or self._is_full())
         if wanted and not self._is_reading:
             self._is_reading = True
             self._transport.resume_reading()
@@ -296,27 +315,52 @@ class ServerSocket(FlowControl):
 
     # Writing.
 
-    def _flush(self) -> None:
-        """Write the frames that the protocol has made; after the last one, close."""
+    def _flush(self, *, may_wait: bool = False) -> None:
+        """Write the control frames that the protocol has made; after the last one, close.
+
+        The last one may wait until the application has answered what came before.
+        """
         writes = self._protocol.data_to_send()
         if self.is_lost or not writes:
             return
         is_last = not writes[-1]  # an empty one stands for the end
-        self._transport.write(b"".join(writes) if len(writes) > 1 else writes[0])
+        if is_last and may_wait and self._queue and len(writes) > 1 and writes[-2][0] == CLOSE_HEAD:
+            self._goodbye = writes[-2]
+            self._cut_after(self._options.close_timeout)
+            del writes[-2:]
+            is_last = False
+        if self.is_paused:
+            writes = self._keep_pongs(writes)
+        if writes:
+            self._transport.write(b"".join(writes))
+        self._note_close()
         if is_last:
             self._shut()
+
+    def _keep_pongs(self, writes: list[bytes]) -> list[bytes]:
+        """Keep the last pong for a peer that takes nothing; it could send pings for ever."""
+        pongs = [each for each in writes if each[:1] == PONG_HEAD]
+        if pongs:
+            self._late_pong = pongs[-1]
+        return [each for each in writes if each[:1] != PONG_HEAD]
 
     def _check_open(self) -> None:
         if self.close_code is not None or self._transport.is_closing():
             raise self.lost_error()
+        if self._protocol.close_sent is not None and self._goodbye is None:
+            raise self._sent_error()
+
+    def _sent_error(self) -> WebSocketClosed:
         sent = self._protocol.close_sent
-        if sent is not None:
-            raise WebSocketClosed(sent.code, sent.reason)
+        return (
+            WebSocketClosed(1006, "") if sent is None else WebSocketClosed(sent.code, sent.reason)
+        )
 
     # The end.
 
     def _start_close(self, code: int, reason: str) -> None:
         """Send Close, unless one was sent; from now on what comes is dropped."""
+        self._say_goodbye()
         if self._protocol.state is not OPEN or self.is_lost:
             return
         try:
@@ -329,41 +373,52 @@ class ServerSocket(FlowControl):
         self._cut_after(self._options.close_timeout)
         self._feed()
 
+    def _say_goodbye(self) -> None:
+        """Send the Close that was held back, if one was."""
+        goodbye, self._goodbye = self._goodbye, None
+        if goodbye is None:
+            return
+        if not self._transport.is_closing():
+            self._transport.write(goodbye)
+        self._note_close()
+        self._shut()
+
     def _note_close(self) -> None:
         """Learn from the protocol with which code the socket has closed."""
         protocol = self._protocol
         received, sent = protocol.close_rcvd, protocol.close_sent
-        if received is not None and (sent is None or protocol.close_rcvd_then_sent):
+        if self._goodbye is not None:
+            return
+        if received is not None and (sent is received or sent is None):
             self._closed(received.code, received.reason)
         elif sent is not None and (received is not None or protocol.eof_sent):
             self._closed(sent.code, sent.reason)
 
     def _closed(self, code: int, reason: str) -> None:
-        """Be closed, once: wake the receiver, fail the pings."""
+        """Be closed, once: wake who waits, fail the pings."""
         if self.close_code is not None:
             return
         self.close_code = code
         self.close_reason = reason
         self._wake_receiver()
+        self.wake()
         for _, answered in self._pings.values():
             if not answered.done():
                 answered.set_exception(self.lost_error())
 
     def _shut(self) -> None:
         """Close the TCP connection, as a server does first (RFC 6455, 7.1.1)."""
-        if self._protocol.close_rcvd is not None or not self._transport.can_write_eof():
+        received = self._protocol.close_rcvd is not None
+        if received or self._is_eof or not self._transport.can_write_eof():
             self._transport.close()
             self._cut_after(self._options.close_timeout)
             return
         # The peer may still be sending, and a reset would take our Close back.
         self._transport.write_eof()
-        self._cut_after(LINGER)
+        self._cut_after(self._service.limits.linger_timeout)
 
     def _cut_after(self, seconds: float | None) -> None:
-        if self._close_timer is not None:
-            self._close_timer.cancel()
-        if seconds is not None:
-            self._close_timer = self._service.loop.call_later(seconds, self.cut)
+        self._cut_at = inf if seconds is None else self._service.loop.time() + seconds
 
     def cut(self) -> None:
         """End the connection now, unless it has ended."""
@@ -373,43 +428,46 @@ class ServerSocket(FlowControl):
 
     # Pings.
 
-    def _after(self, seconds: float, callback: Callable[[], None]) -> None:
-        self._ping_timer = self._service.loop.call_later(seconds, callback)
+    def _tick_pings(self, now: float) -> None:
+        """Ping, or give up a peer that gave no sign of life since the last ping.
 
-    def _keepalive(self) -> None:
-        """Ping; the pong starts the next round."""
+        It lives if we do not listen, if it sends anything, and if it takes what is sent.
+        """
         if self._protocol.state is not OPEN:
-            return
+            self._ping_at = inf
+        elif self._keepalive_payload is None or self._options.ping_timeout is None:
+            self._keepalive(now)
+        elif self._is_heard or not self._is_reading or self.buffered < self._unsent:
+            self._await_sign(now, self._options.ping_timeout)
+        else:
+            self._protocol.fail(1011, "no answer to a ping")
+            self._flush()
+            if self.is_paused:
+                self.cut()
+
+    def _keepalive(self, now: float) -> None:
+        interval, timeout = self._options.ping_interval, self._options.ping_timeout
         self._keepalive_payload = secrets.token_bytes(4)
         self._protocol.send_ping(self._keepalive_payload)
         self._flush()
-        if self._options.ping_timeout is not None:
-            self._after(self._options.ping_timeout, self._no_pong)
-        elif self._options.ping_interval is not None:
-            self._after(self._options.ping_interval, self._keepalive)
+        if timeout is not None:
+            self._await_sign(now, timeout)
+        else:
+            self._ping_at = now + (interval or inf)
 
-    def _no_pong(self) -> None:
-        """Give up a peer that does not answer, unless it is us who do not listen."""
-        if self._protocol.state is not OPEN:
-            return
-        timeout = self._options.ping_timeout
-        if not self._is_reading and not self.is_paused and timeout is not None:
-            self._after(timeout, self._no_pong)
-            return
-        self._protocol.fail(1011, "no answer to a ping")
-        self._note_close()
-        self._flush()
+    def _await_sign(self, now: float, timeout: float) -> None:
+        self._is_heard = False
+        self._unsent = self.buffered
+        self._ping_at = now + timeout
 
     def _pong(self, payload: bytes) -> None:
         """Take the answer to our ping, and to those before it (RFC 6455, 5.5.3)."""
+        now = self._service.loop.time()
         if payload == self._keepalive_payload:
             self._keepalive_payload = None
-            if self._ping_timer is not None and self._options.ping_timeout is not None:
-                self._ping_timer.cancel()
-                self._after(self._options.ping_interval or 0, self._keepalive)
+            self._ping_at = now + (self._options.ping_interval or inf)
         if payload not in self._pings:
             return
-        now = self._service.loop.time()
         for each in list(self._pings):
             began, answered = self._pings.pop(each)
             if not answered.done():
@@ -420,8 +478,25 @@ class ServerSocket(FlowControl):
     # What the service calls.
 
     def tick(self, now: float) -> None:
-        """Nothing: a socket has timers of its own."""
+        """Do what is due: the end of a wait, a ping."""
+        if now >= self._cut_at:
+            self._run_out()
+        elif now >= self._ping_at:
+            self._tick_pings(now)
+
+    def _run_out(self) -> None:
+        """Wait no longer: not for the application to answer, nor for the peer to go."""
+        if self._goodbye is not None and not self.is_paused:
+            self._say_goodbye()
+        else:
+            self.cut()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether the peer has yet to learn that it is over."""
+        return not self.is_lost
 
     def drain(self) -> None:
         """Say goodbye: the server goes away."""
-        self._start_close(1001, "")
+        if self._goodbye is None:
+            self._start_close(1001, "")

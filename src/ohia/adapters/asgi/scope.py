@@ -6,7 +6,7 @@ Servers leave keys out, give ports as text and freeze the mapping. The scope is 
 from typing import Any
 
 from ohia.adapters.asgi.target import Target, read_target
-from ohia.exchange import Address
+from ohia.exchange import Address, SocketOptions
 from ohia.http.headers import Headers
 from ohia.types import Scope
 
@@ -19,6 +19,7 @@ class ScopeFacts:
     """The facts of an exchange, each read from the scope when it is asked for."""
 
     is_websocket = False
+    socket_options: SocketOptions = SocketOptions()
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope

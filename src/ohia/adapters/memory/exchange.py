@@ -58,6 +58,7 @@ class MemoryExchange:
     disconnected: Disconnect
     client_socket: MemorySocket | None
     failure: BaseException | None
+    socket_options: SocketOptions = SocketOptions()
 
     def __init__(
         self,

@@ -1,0 +1,105 @@
+"""The access log, `ohia.access`: a line for each request at its end, one for what was refused.
+
+    2026-11-21T06:37:52Z GET /books?page=2 200 5120 3.1
+    2026-11-21T06:37:53Z refused 400 from 192.0.2.7: GET / HTTP/1.1 Host: a
+
+That is: method, target, status (`-` if none was sent), bytes of the body, milliseconds until
+the last byte was handed over; a WebSocket has its line when it has closed.
+
+Where `logging` has a handler for `ohia.access`, the lines are its records, with these values as
+`args`. Else they go to stderr, many at once, which costs a fraction of a record.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from ohia.console import console
+from ohia.exchange import Address
+
+__all__ = ["AccessLog", "open_access_log"]
+
+SHOWN = 100  # bytes of what was refused
+NAME = "ohia.access"
+
+
+class AccessLog:
+    """Writes the lines of one server."""
+
+    def __init__(self, write: Callable[..., None]) -> None:
+        self._write = write
+
+    def answered(
+        self, method: str, target: str, status: int | None, size: int, seconds: float
+    ) -> None:
+        """Tell of a request at its end; method and target are ASCII without controls."""
+        self._write("%s %s %s %d %.1f", method, target, status or "-", size, seconds * 1000)
+
+    def refused(self, status: int, client: Address | None, data: bytes) -> None:
+        """Tell of input that was no request; `data` is how it began."""
+        who = "-" if client is None else client[0]
+        self._write("refused %d from %s: %s", status, who, shown(data))
+
+
+class StderrLines:
+    """Writes lines to stderr, those of one turn of the loop at once."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._lines: list[str] = []
+        self._second: int = 0
+        self._stamp: str = ""
+
+    def __call__(self, message: str, *values: object) -> None:
+        """Write one line, with the time before it."""
+        if not self._lines:
+            self._loop.call_soon(self._flush)
+            self._read_clock()
+        self._lines.append(f"{self._stamp} {message % values}\n")
+
+    def _read_clock(self) -> None:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
+
+    def _flush(self) -> None:
+        lines, self._lines = self._lines, []
+        console.write("".join(lines))
+
+
+class Records:
+    """Writes lines as records of a logger."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def __call__(self, message: str, *values: object) -> None:
+        """Hand one record to the logger's handlers."""
+        self._logger.info(message, *values)
+
+
+def open_access_log(loop: asyncio.AbstractEventLoop, *, wanted: bool | None) -> AccessLog | None:
+    """Return the log of one server, None for none.
+
+    `wanted` None leaves it to `logging`: to the level of `ohia.access`.
+    """
+    logger = logging.getLogger(NAME)
+    if wanted is False or (wanted is None and not logger.isEnabledFor(logging.INFO)):
+        return None
+    if not logger.hasHandlers():
+        return AccessLog(StderrLines(loop))
+    if wanted and logger.level == logging.NOTSET:
+        logger.setLevel(logging.INFO)
+    return AccessLog(Records(logger))
+
+
+def shown(data: bytes) -> str:
+    r"""Return the beginning of `data` as one line of printable ASCII.
+
+    >>> print(shown(b"GET /\x1b[2J\r\nX: \xff"))
+    GET /\x1b[2J\r\nX: \xff
+    """
+    text = ascii(data[:SHOWN])[2:-1]
+    return f"{text}..." if len(data) > SHOWN else text
