@@ -2,13 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format docs bench clean
+.PHONY: run test check format docs bench fuzz soak autobahn clean
 
 run: .venv/run  ## Start the main example on http://127.0.0.1:3000
 	$(BIN)/python examples/main.py
 
 test: check .venv/node  ## Every check and test
+	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 check: .venv/dev  ## Format, lint, types, layers, spelling
@@ -30,8 +32,17 @@ docs: .venv/dev  ## Build the docs site into site/
 bench: .venv/dev  ## Time parts of a request
 	$(BIN)/python benchmarks/micro.py
 
+fuzz: .venv/dev  ## The fuzz tests with twenty times as many examples, all random
+	OHIA_FUZZ=20 $(BIN)/python -m pytest tests/fuzz
+
+soak: .venv/dev  ## A minute of mixed load, and what it leaves in the server
+	$(BIN)/python benchmarks/soak.py
+
+autobahn: .venv/dev  ## The Autobahn|Testsuite against the server; needs python2.7
+	$(BIN)/python tools/autobahn.py
+
 clean:  ## Remove what the targets made
-	rm -rf .venv site dist tests/differential/node_modules
+	rm -rf .venv .cache site dist tests/differential/node_modules
 
 .venv/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "ohia needs Python 3.11 or later")'

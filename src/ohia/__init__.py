@@ -7,7 +7,8 @@ from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.keygrip import Keygrip
 from ohia.request import Request
 from ohia.response import Response
-from ohia.server.server import Server, run
+from ohia.server.run import run
+from ohia.server.server import Server
 from ohia.types import Middleware, Next
 from ohia.websocket import WebSocket
 

@@ -1,20 +1,37 @@
 """Sockets to listen on: bound at once, so that an address is known, or taken, right away."""
 
+import contextlib
 import errno
 import os
 import socket
 import ssl
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
 from ohia.exchange import Address
 
-__all__ = ["Bound", "bind", "chosen_host", "chosen_port", "make_tls"]
+__all__ = [
+    "Bound",
+    "File",
+    "Tls",
+    "bind",
+    "bind_unix",
+    "chosen_host",
+    "chosen_port",
+    "inherit",
+    "listen",
+    "make_tls",
+]
 
 DEFAULT_PORT = 3000
 DEFAULT_HOST = "127.0.0.1"
+
+File = str | os.PathLike[str]
+
+Tls = tuple[File, File] | ssl.SSLContext
+"""Certificate and key as files, or a context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +40,11 @@ class Bound:
 
     socket: socket.socket
     address: Address
+    backlog: int
+    maker: int | None = None
+    """The process that bound it; None for a socket that was handed to us."""
+    shares_port: bool = False
+    """Whether other processes may listen on the same port with sockets of their own."""
     unix_file: tuple[Path, int] | None = None
     """The file that we made for it, and its inode."""
 
@@ -30,20 +52,18 @@ class Bound:
         """Return where clients reach it; `unix:` and the path for a unix socket."""
         host, port = self.address
         if port is None:
-            return f"unix:{quote(host)}"
+            return f"unix:{quote(host, safe='/@')}"
         return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
     def close(self) -> None:
-        """Stop listening; remove the file, if it is still ours."""
+        """Stop listening; remove the file, if it is still ours and not for other workers."""
         self.socket.close()
-        if self.unix_file is None:
+        if self.unix_file is None or self.maker != os.getpid():
             return
         path, inode = self.unix_file
-        try:
+        with contextlib.suppress(OSError):  # it is gone, or no longer for us to touch
             if path.stat().st_ino == inode:
                 path.unlink()
-        except FileNotFoundError:
-            pass
 
 
 def chosen_port(port: int | None) -> int:
@@ -81,24 +101,40 @@ def bind(host: str, port: int, *, backlog: int, reuse_port: bool) -> Bound:
         if family == socket.AF_INET6:  # `::` is every address, as in Node
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listening.bind(address)
-        return listen(listening, backlog)
+        return replace(listen(listening, backlog), maker=os.getpid(), shares_port=reuse_port)
     except OSError as error:
         listening.close()
         raise _told(error, f"{host}:{port}") from error
 
 
 def bind_unix(path: str | os.PathLike[str], *, backlog: int) -> Bound:
-    """Listen on a unix socket; a file that a dead server left there is removed."""
+    """Listen on a unix socket; a file that a dead server left there is removed.
+
+    A `path` that begins with `@` or NUL is a name without a file, on Linux (unix(7)).
+    """
+    name = os.fspath(path)
+    is_abstract = name.startswith(("@", "\0"))
     file = Path(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        _remove_stale(file)
-        listening.bind(os.fspath(file))
-        bound = listen(listening, backlog)
-        return Bound(bound.socket, bound.address, (file, file.stat().st_ino))
+        if not is_abstract:
+            _remove_stale(file)
+        listening.bind(f"\0{name[1:]}" if is_abstract else name)
+        bound = replace(listen(listening, backlog), maker=os.getpid())
+        return bound if is_abstract else replace(bound, unix_file=(file, file.stat().st_ino))
     except OSError as error:
         listening.close()
-        raise _told(error, os.fspath(file)) from error
+        raise _told(error, name) from error
+
+
+def inherit(descriptor: int, *, backlog: int) -> Bound:
+    """Listen on a descriptor that this process was started with; systemd's first is 3."""
+    try:
+        listening = socket.socket(fileno=descriptor)
+        listening.set_inheritable(False)  # our children have no use for it
+        return listen(listening, backlog)
+    except OSError as error:
+        raise _told(error, f"descriptor {descriptor}") from error
 
 
 def listen(listening: socket.socket, backlog: int) -> Bound:
@@ -107,13 +143,17 @@ def listen(listening: socket.socket, backlog: int) -> Bound:
     listening.listen(backlog)
     known = listening.getsockname()
     if listening.family == getattr(socket, "AF_UNIX", None):
-        return Bound(listening, (os.fsdecode(known), None))
-    return Bound(listening, (known[0], known[1]))
+        return Bound(listening, (_unix_name(known), None), backlog)
+    return Bound(listening, (known[0], known[1]), backlog)
 
 
-def make_tls(
-    tls: "tuple[str | os.PathLike[str], str | os.PathLike[str]] | ssl.SSLContext",
-) -> ssl.SSLContext:
+def _unix_name(known: str | bytes) -> str:
+    """Return a path, or the name of a socket without a file as it is usually shown."""
+    name = os.fsdecode(known)
+    return f"@{name[1:]}" if name.startswith("\0") else name
+
+
+def make_tls(tls: Tls) -> ssl.SSLContext:
     """Return the context of `(certfile, keyfile)`, or the given one, set to speak HTTP/1.1."""
     if isinstance(tls, ssl.SSLContext):
         context = tls

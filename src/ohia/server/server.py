@@ -1,60 +1,64 @@
-"""The server behind `listen()`: bound first, then run until a signal, then drained.
+"""The server behind `listen()`: bound first, then started, then drained.
 
-A `Server` binds in `listen`, serves from `start` to `close`, and `run` does both in a loop of
-its own. Whatever serves several at once (`ohia.run`) is a list of them in one loop.
+A `Server` binds in `listen` and serves from `start` to `close`, in a loop that runs.
+`ohia.server.run` gives it a process, or several.
 """
 
 import asyncio
 import atexit
-import contextlib
+import dataclasses
 import os
-import signal
 import socket
 import ssl
-import sys
-import threading
-from collections.abc import Callable, Generator, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+from ohia.console import console
 from ohia.exchange import Address, Handler
 from ohia.server import bind
 from ohia.server.connection import Connection
+from ohia.server.descriptors import most_connections
+from ohia.server.import_string import check_import_string, import_handler
 from ohia.server.limits import Limits, make_limits
+from ohia.server.listener import Listener
 from ohia.server.service import Service
-from ohia.server.workers import supervise
+from ohia.server.syn_filter import turn_away
 
-try:
-    import uvloop
-except ImportError:  # it runs on CPython, and not on Windows
-    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
-else:
-    new_event_loop = uvloop.new_event_loop
+__all__ = ["Server"]
 
-__all__ = ["Server", "run"]
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-Tls = tuple[str | os.PathLike[str], str | os.PathLike[str]] | ssl.SSLContext
+LEAST_GRACE = 1.0  # seconds for the end of the lifespan, however short the grace is
+HURRIED = 0.3  # the same, after a second signal
+LAST_WORDS = 1.0  # seconds that it has after being cancelled
 
 
 class Server:
     """An HTTP/1.1 and WebSocket server for one handler, `app.callback()` as a rule.
 
+    Or for the one that an import string names, `"package.module:app"`: `listen` imports it, or
+    with `workers` each of them does, a new interpreter that then has the code of its day.
     `listen` binds; then either `run()`, or within a loop `await start()` and `await close()`,
     or `async with server:`.
     """
 
-    def __init__(self, handler: Handler) -> None:
-        self.handler = handler
+    def __init__(self, handler: Handler | str) -> None:
+        self._name: str | None = None
+        if isinstance(handler, str):
+            check_import_string(handler)
+            self._name = handler
+        else:
+            self.handler: Handler = handler
         self.limits: Limits = Limits()
         self.workers: int = 1
-        self._backlog = 2048
+        self.was_cut: bool = False
+        self.access_log: bool | None = None
         self._bound: bind.Bound | None = None
         self._tls: ssl.SSLContext | None = None
-        self._listener: asyncio.AbstractServer | None = None
+        self._tls_files: tuple[bind.File, bind.File] | None = None
+        self._listener: Listener | None = None
         self._service: Service | None = None
         self._closing: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._is_hurried = False
         self._closed = asyncio.Event()
 
     def listen(
@@ -65,17 +69,19 @@ class Server:
         path: str | os.PathLike[str] | None = None,
         fd: int | None = None,
         sock: socket.socket | None = None,
-        tls: Tls | None = None,
+        tls: bind.Tls | None = None,
         workers: int = 1,
         backlog: int = 2048,
         reuse_port: bool = False,
+        access_log: bool | None = None,
         **limits: Any,  # noqa: ANN401 - checked by name and type
     ) -> Self:
         """Bind now; return this server.
 
         `port`: else the environment's PORT, else 3000; 0 takes a free one. `host`: else HOST,
         else 127.0.0.1. Or `path`, a unix socket; or `fd` or `sock`, an inherited one. `tls` is
-        `(certfile, keyfile)` or an SSLContext. `workers` processes share the socket. `limits`
+        `(certfile, keyfile)` or an SSLContext. `workers` processes share the socket.
+        `access_log` None is a line per request under `run` (see `ohia.server.access`). `limits`
         are those of `Limits`. An address that is taken raises OSError.
         """
         if self._bound is not None:
@@ -83,15 +89,20 @@ class Server:
         if workers < 1:
             raise ValueError(f"workers is 1 or more, got {workers!r}")
         self.limits = make_limits(limits)
+        if workers == 1:
+            self.load()
+        else:
+            _check_travel(self._name, tls)
+        self.access_log = access_log
         self.workers = workers
-        self._backlog = backlog
         self._tls = None if tls is None else bind.make_tls(tls)
+        self._tls_files = None if isinstance(tls, ssl.SSLContext) else tls
         if path is not None:
             self._bound = bind.bind_unix(path, backlog=backlog)
         elif sock is not None:
             self._bound = bind.listen(sock, backlog)
         elif fd is not None:
-            self._bound = bind.listen(socket.socket(fileno=fd), backlog)
+            self._bound = bind.inherit(fd, backlog=backlog)
         else:
             self._bound = bind.bind(
                 bind.chosen_host(host),
@@ -122,8 +133,27 @@ class Server:
             raise RuntimeError("this server does not listen; call listen() first")
         return self._bound
 
+    def load(self) -> None:
+        """Import the application, and read the certificate, where only their names travelled."""
+        if self._name is not None:
+            self.handler = import_handler(self._name)
+        if self._tls is None and self._tls_files is not None:
+            self._tls = bind.make_tls(self._tls_files)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what travels to a spawned worker: the socket, the application as its name."""
+        names = ("_name", "limits", "workers", "access_log", "_bound", "_tls_files")
+        return {each: getattr(self, each) for each in names}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Server.__init__(self, state["_name"])
+        vars(self).update(state)
+        self._listening().socket.settimeout(0)
+
     def run(self) -> None:
         """Serve until SIGINT or SIGTERM, then drain; a second signal stops at once."""
+        from ohia.server.run import run  # noqa: PLC0415 - which builds on this class
+
         run(self)
 
     async def start(self) -> Self:
@@ -138,24 +168,49 @@ class Server:
         bound = self._listening()
         if self._service is not None:
             raise RuntimeError(f"the server on {self.url} has been started already")
-        _idle.pop(id(self), None)
+        self.claim()
         try:
             await self.handler.startup()
         except BaseException:
             bound.close()
             raise
         self.handler.draining = False
-        loop = asyncio.get_running_loop()
-        service = self._service = Service(self.handler, self.limits, loop)
-        handshake = None if self._tls is None else self.limits.head_timeout or None
-        create = loop.create_server if self.port is not None else loop.create_unix_server
-        self._listener = await create(
-            lambda: Connection(service),
-            sock=bound.socket,
-            backlog=self._backlog,
-            ssl=self._tls,
-            ssl_handshake_timeout=handshake,
+        service = self._service = Service(
+            self.handler, self._affordable(), asyncio.get_running_loop(), access_log=self.access_log
         )
+        self._listener = Listener(service, bound, lambda: Connection(service), tls=self._tls)
+        try:
+            self._listener.start()
+        except BaseException:
+            await self.close()
+            raise
+
+    def _affordable(self) -> Limits:
+        """Return the limits as far as the descriptors of this process go."""
+        return dataclasses.replace(
+            self.limits, max_connections=most_connections(self.limits.max_connections)
+        )
+
+    def reload(self) -> None:
+        """Read certificate and key again; new handshakes use them, open connections live on.
+
+        Only where `tls` was given as files. Files that are no good change nothing; that is told
+        on stderr.
+        """
+        if self._tls_files is None:
+            return
+        try:
+            self._tls = bind.make_tls(self._tls_files)
+        except (OSError, ValueError) as error:
+            _tell(f"ohia: the certificate of {self.url} stays as it was: {error}")
+            return
+        if self._listener is not None:
+            self._listener.tls = self._tls
+
+    @property
+    def has_tls_files(self) -> bool:
+        """Whether there is something to reload."""
+        return self._tls_files is not None
 
     async def close(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it drains
         """Stop accepting, let requests end for `timeout` seconds (default: `grace`), leave.
@@ -173,31 +228,60 @@ class Server:
 
     async def _drain(self, service: Service, grace: float | None) -> None:
         self.handler.draining = True
-        if self._listener is not None:
-            self._listener.close()
         try:
-            await service.drain(grace)
+            if self._listener is not None:
+                await self._listener.close()
+            self.was_cut = not await service.drain(grace)
         finally:
             service.stop()
             self._listening().close()
-            await self.handler.shutdown()
-            self._closed.set()
+            try:
+                await self._leave(grace)
+            finally:
+                self._closed.set()
+
+    async def _leave(self, grace: float | None) -> None:
+        """Leave the lifespan; cancel it if that takes longer than `grace` seconds."""
+        leaving = self._leaving = asyncio.create_task(self.handler.shutdown())
+        limit = None if grace is None else max(grace, LEAST_GRACE)
+        await asyncio.wait([leaving], timeout=HURRIED if self._is_hurried else limit)
+        if not leaving.done():
+            self.was_cut = True
+            _tell(f"ohia: the lifespan of {self.url} did not end in time and is cancelled")
+            leaving.cancel()
+            await asyncio.wait([leaving], timeout=LAST_WORDS)
+        if leaving.done() and not leaving.cancelled():
+            leaving.result()
 
     @property
     def connections(self) -> int:
         """How many are open."""
         return 0 if self._service is None else len(self._service.connections)
 
+    def claim(self) -> None:
+        """Hear that somebody runs this server."""
+        _idle.pop(id(self), None)
+
     def release(self) -> None:
         """Close the listening socket of a server that does not serve."""
-        _idle.pop(id(self), None)
+        self.claim()
         if self._bound is not None:
             self._bound.close()
 
+    def retire(self) -> None:
+        """Leave to the workers what waits: the last of them that closes loses nobody."""
+        bound = self._listening()
+        if bound.shares_port:
+            turn_away(bound.socket)
+        bound.close()
+
     def hurry(self) -> None:
-        """Let a drain that is under way end now."""
+        """Let a drain that is under way, or that begins, end now."""
+        self._is_hurried = True
         if self._service is not None:
             self._service.hurry()
+        if self._leaving is not None:
+            self._leaving.cancel()
 
     async def wait_closed(self) -> None:
         """Return when the server has been closed."""
@@ -218,113 +302,19 @@ class Server:
         return f"<Server {'not listening' if self._bound is None else self.url}>"
 
 
-def run(*servers: Server) -> None:
-    """Serve `servers` in one process until SIGINT or SIGTERM, then drain them.
-
-    With `workers` there are that many processes; the servers must agree on it.
-    """
-    counts = {server.workers for server in servers}
-    if len(counts) > 1:
-        raise ValueError(f"servers that run together agree on workers, got {sorted(counts)}")
-    if not servers:
-        raise TypeError("run() takes one server or more")
-    for server in servers:
-        _idle.pop(id(server), None)
-    count = counts.pop()
-    if count == 1:
-        _run_loop(servers, STOP_SIGNALS)
-        return
-    _tell_urls(servers)
-    try:
-        supervise(count, lambda: _run_loop(servers, (signal.SIGTERM,)))
-    finally:
-        for server in servers:
-            server.release()
-
-
-def _run_loop(servers: Sequence[Server], signals: Sequence[signal.Signals]) -> None:
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(servers, signals))
-
-
-async def _serve(servers: Sequence[Server], signals: Sequence[signal.Signals]) -> None:
-    """Serve until a signal comes or every server was closed."""
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            for server in servers:
-                server.hurry()
-        stop.set()
-
-    with _handling(signals, on_signal):
-        try:
-            if await _started(stop, servers):
-                if servers[0].workers == 1:
-                    _tell_urls(servers)  # from now on a signal drains, whoever reads the line
-                await _until(stop, servers)
-        finally:
-            await asyncio.gather(*(server.close() for server in servers))
-
-
-async def _started(stop: asyncio.Event, servers: Sequence[Server]) -> bool:
-    """Start `servers`; say whether that was done before a signal came, which ends it."""
-
-    async def start() -> None:
-        for server in servers:
-            await server.serve()
-
-    starting, stopping = asyncio.create_task(start()), asyncio.create_task(stop.wait())
-    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if not starting.done():
-        starting.cancel()
-        await asyncio.wait([starting])
-    if starting.cancelled():
-        return False
-    await starting
-    return True
-
-
-async def _until(stop: asyncio.Event, servers: Sequence[Server]) -> None:
-    waits = [asyncio.create_task(_all_closed(servers)), asyncio.create_task(stop.wait())]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()
-
-
-async def _all_closed(servers: Sequence[Server]) -> bool:
-    for server in servers:
-        await server.wait_closed()
-    return True
-
-
-@contextlib.contextmanager
-def _handling(signals: Sequence[signal.Signals], callback: Callable[[], None]) -> Generator[None]:
-    """Call `callback` for each of `signals`; off the main thread they are somebody else's."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    for each in signals:
-        loop.add_signal_handler(each, callback)
-    try:
-        yield
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)
-
-
-def _tell_urls(servers: Sequence[Server]) -> None:
-    for server in servers:
-        _tell(f"ohia: listening on {server.url}")
+def _check_travel(name: str | None, tls: bind.Tls | None) -> None:
+    """Refuse what could not reach a worker."""
+    if name is None and not hasattr(os, "fork"):
+        raise RuntimeError(
+            "this platform has no fork, so workers import the application: "
+            'Server("package.module:app").listen(3000, workers=4)'
+        )
+    if name is not None and isinstance(tls, ssl.SSLContext):
+        raise TypeError("workers that import the application need tls=(certfile, keyfile)")
 
 
 def _tell(message: str) -> None:
-    with contextlib.suppress(OSError, ValueError, AttributeError):  # stderr may be closed
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - stdout belongs to the app
+    console.write(f"{message}\n")
 
 
 # Servers that were bound and that nobody has run yet.

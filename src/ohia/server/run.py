@@ -1,0 +1,189 @@
+"""A process for servers, or several: from the first line on stderr to the exit status."""
+
+import asyncio
+import functools
+import signal
+from collections.abc import Callable, Sequence
+
+from ohia.console import console
+from ohia.server.descriptors import raise_limit
+from ohia.server.server import Server
+from ohia.server.stopping import CUT, Stop, handling
+from ohia.server.terminal import Terminal
+from ohia.server.worker import Worker
+from ohia.server.workers import Plan, supervise
+
+try:
+    import uvloop
+except ImportError:  # it runs on CPython, and not on Windows
+    new_event_loop: Callable[[], asyncio.AbstractEventLoop] = asyncio.SelectorEventLoop
+else:
+    new_event_loop = uvloop.new_event_loop
+
+__all__ = ["run"]
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def run(*servers: Server) -> None:
+    """Serve `servers` in one process until SIGINT or SIGTERM, then drain them.
+
+    With `workers` there are that many processes; the servers must agree on it. SIGHUP replaces
+    them one by one. Status 3 says that they could not start.
+
+    Returns when all has come to its end. Else SystemExit with the status `CUT` (4) if something
+    still ran when the grace was over, or `SIGNALLED` (128) plus the number of a second signal,
+    which stops at once: 130 for SIGINT, 143 for SIGTERM.
+
+    SIGHUP reads certificates again, where `tls` was given as files. The process may open as many
+    descriptors as its hard limit allows.
+    """
+    counts = {server.workers for server in servers}
+    if len(counts) > 1:
+        raise ValueError(f"servers that run together agree on workers, got {sorted(counts)}")
+    if not servers:
+        raise TypeError("run() takes one server or more")
+    for server in servers:
+        server.claim()
+        if server.access_log is None:
+            server.access_log = True
+    raise_limit()
+    count = counts.pop()
+    status = _run_loop(servers, STOP_SIGNALS) if count == 1 else _run_workers(servers, count)
+    if status:
+        raise SystemExit(status)
+
+
+def _run_workers(servers: Sequence[Server], count: int) -> int:
+    """Serve in `count` processes; return the exit status of them all."""
+
+    def renew() -> None:
+        for server in servers:
+            server.reload()
+
+    def stop() -> None:
+        for server in servers:
+            server.retire()
+
+    limits = [server.limits for server in servers]
+    graces = [each.grace for each in limits if each.grace is not None]
+    plan = Plan(
+        work=functools.partial(_run_worker, tuple(servers)),
+        count=count,
+        spawn=not any(hasattr(server, "handler") for server in servers),
+        grace=max(graces) if len(graces) == len(limits) else None,
+        timeout=min((each.worker_timeout for each in limits if each.worker_timeout), default=None),
+        started=lambda: _tell_urls(servers),
+        stopping=stop,
+        renew=renew,
+    )
+    try:
+        return supervise(plan)
+    finally:
+        for server in servers:
+            server.release()
+
+
+def _run_worker(servers: Sequence[Server], worker: Worker) -> int:
+    for server in servers:
+        server.load()
+    return _run_loop(servers, (signal.SIGTERM,), worker)
+
+
+def _run_loop(
+    servers: Sequence[Server], signals: Sequence[signal.Signals], worker: Worker | None = None
+) -> int:
+    """Serve in a loop of our own; return the exit status, as `run` tells it."""
+
+    def hurry() -> None:
+        for server in servers:
+            server.hurry()
+
+    def reload(number: int) -> None:
+        if terminal.has_gone():
+            stop.on_signal(number)
+            return
+        for server in servers:
+            stop.call(server.reload)
+
+    stop, terminal = Stop(hurry), Terminal()
+    handlers: dict[signal.Signals, Callable[[int], None]] = dict.fromkeys(signals, stop.on_signal)
+    has_files = any(server.has_tls_files for server in servers)
+    if worker is None and has_files and hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = reload
+    with handling(handlers) as is_ours:
+        try:
+            with asyncio.Runner(loop_factory=new_event_loop) as runner:
+                stop.loop = runner.get_loop()
+                try:
+                    runner.run(_serve(servers, stop, worker))
+                finally:
+                    if is_ours:
+                        stop.closing()
+        finally:
+            stop.closed()
+    return stop.status or (CUT if any(server.was_cut for server in servers) else 0)
+
+
+async def _serve(servers: Sequence[Server], stop: Stop, worker: Worker | None) -> None:
+    """Serve until a signal comes or every server was closed."""
+    if worker is not None:
+        worker.attach(asyncio.get_running_loop())
+    try:
+        if await _started(stop.asked, servers):
+            if worker is not None:
+                worker.ready()
+            if servers[0].workers == 1:
+                _tell_urls(servers)  # from now on a signal drains, whoever reads the line
+            await _until(stop.asked, servers)
+    finally:
+        await _close_all(servers)
+
+
+async def _close_all(servers: Sequence[Server]) -> None:
+    """Close each, whatever happens to the others; then raise what went wrong."""
+    results = await asyncio.gather(*(server.close() for server in servers), return_exceptions=True)
+    errors = [each for each in results if isinstance(each, BaseException)]
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise BaseExceptionGroup("several servers failed to close", errors)
+
+
+async def _started(stop: asyncio.Event, servers: Sequence[Server]) -> bool:
+    """Start `servers`; say whether that was done before a signal came, which ends it."""
+
+    async def start() -> None:
+        for server in servers:
+            await server.serve()
+
+    starting, stopping = asyncio.create_task(start()), asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        starting.cancel()
+        await asyncio.wait([starting])
+    if starting.cancelled():
+        return False
+    await starting
+    return True
+
+
+async def _until(stop: asyncio.Event, servers: Sequence[Server]) -> None:
+    waits = [asyncio.create_task(_all_closed(servers)), asyncio.create_task(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waits:
+            each.cancel()
+
+
+async def _all_closed(servers: Sequence[Server]) -> bool:
+    for server in servers:
+        await server.wait_closed()
+    return True
+
+
+def _tell_urls(servers: Sequence[Server]) -> None:
+    for server in servers:
+        console.write(f"ohia: listening on {server.url}\n")
