@@ -1,3 +1,4 @@
+import asyncio
 import logging
 import re
 import subprocess
@@ -8,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
 from ohia.exchange import Exchange, SocketOptions
 from ohia.http.headers import Headers
@@ -17,10 +19,6 @@ Serve = Callable[..., AbstractAsyncContextManager[Server]]
 Talk = Callable[[Server, bytes], Awaitable[bytes]]
 
 GET = b"GET /a?b=%0A HTTP/1.1\r\nHost: a\r\n\r\n"
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-)
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ "
 
 
@@ -51,6 +49,8 @@ async def empty(exchange: Exchange) -> None:
 
 async def greet(exchange: Exchange) -> None:
     socket = await exchange.upgrade(Headers(), None, SocketOptions())
+    socket.send("hello")
+    socket.send(b"you")
     await socket.close()
 
 
@@ -63,7 +63,6 @@ async def greet(exchange: Exchange) -> None:
         (empty, GET, r"GET /a\?b=%0A 304 0 \d+\.\d"),
         (half, GET, r"GET /a\?b=%0A 200 3 \d+\.\d"),
         (silent, GET, r"GET /a\?b=%0A - 0 \d+\.\d"),
-        (greet, HANDSHAKE + b"\x88\x80aaaa", r"GET /ws 101 \d+ \d+\.\d"),
         (hello, b"GET /\x1b[2J\r\nHost: a\r\n\r\n", r"refused 400 from 127.0.0.1: GET /\\x1b.*"),
         (hello, b"GET / HTTP/9.1\r\n\r\n", r"refused 505 from 127.0.0.1: GET / HTTP/9.1.*"),
         (hello, b"\xff" * 9000, r"refused 400 from 127.0.0.1: (\\xff){100}\.\.\."),
@@ -82,6 +81,23 @@ async def test_a_request_has_one_line_at_its_end(
         await talk(server, request_)
     (record,) = [each for each in caplog.records if each.name == "ohia.access"]
     assert re.fullmatch(line, record.getMessage())
+
+
+async def test_a_websocket_has_one_line_when_it_has_closed(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ohia.access")
+    async with serve(greet) as server:
+        async with connect(f"ws://127.0.0.1:{server.port}/ws") as client:
+            assert [each async for each in client] == ["hello", b"you"]
+        await until(lambda: server.connections == 0)
+    (record,) = [each for each in caplog.records if each.name == "ohia.access"]
+    assert re.fullmatch(r"GET /ws 101 8 \d+\.\d", record.getMessage())
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0)
 
 
 async def test_values_are_there_for_structured_logs(

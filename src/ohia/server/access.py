@@ -4,7 +4,8 @@
     2026-11-21T06:37:53Z refused 400 from 192.0.2.7: GET / HTTP/1.1 Host: a
 
 That is: method, target, status (`-` if none was sent), bytes of the body, milliseconds until
-the last byte was handed over; a WebSocket has its line when it has closed.
+the last byte was handed over; a WebSocket has its line when it has closed, with the bytes of
+all messages that were sent.
 
 Where `logging` has a handler for `ohia.access`, the lines are its records, with these values as
 `args`. Else they go to stderr, many at once, which costs a fraction of a record.

@@ -48,6 +48,9 @@ class Peer:
 class RawSocket(Socket, Protocol):
     """A socket, as its exchange ends it."""
 
+    size: int
+    """Bytes of the messages that were sent."""
+
     def cut(self) -> None:
         """End the connection now, unless it has ended."""
         ...
@@ -398,6 +401,7 @@ class ServerExchange:
         self._wire = None
         socket, self._socket = self._socket, None
         if socket is not None:
+            self.size = socket.size
             socket.cut()
         wire.finish(is_whole=self._stage is DONE)
 

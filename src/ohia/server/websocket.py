@@ -62,6 +62,7 @@ class ServerSocket(FlowControl):
         "_unsent",
         "close_code",
         "close_reason",
+        "size",
         "subprotocol",
         "task",
     )
@@ -77,6 +78,8 @@ class ServerSocket(FlowControl):
     """The subprotocol that was agreed on."""
     close_code: int | None
     close_reason: str
+    size: int
+    """Bytes of the messages that were sent."""
     task: asyncio.Task[None] | None
 
     def __init__(
@@ -95,6 +98,7 @@ class ServerSocket(FlowControl):
         self.subprotocol = handshake.subprotocol
         self.close_code = None
         self.close_reason = ""
+        self.size = 0
         self._protocol = Messages(options)
         self._protocol.extensions = handshake.extensions
         self._queue: deque[str | bytes] = deque()
@@ -192,6 +196,7 @@ class ServerSocket(FlowControl):
         else:
             raise TypeError(f"a message is str or bytes, got {data!r}")
         # Not through the protocol: it sends nothing more once it has a Close, even one held back.
+        self.size += len(frame.data)
         self._transport.write(frame.serialize(mask=False, extensions=self._protocol.extensions))
         return Drained(self) if self.is_paused else None
 
