@@ -7,6 +7,7 @@ server that reports its errors cannot be stopped by whoever should read them.
 import io
 import os
 import select
+import stat
 import sys
 import threading
 from contextlib import suppress
@@ -22,6 +23,7 @@ class Console:
     """Writes to `sys.stderr` as it is at each call; never raises, never waits."""
 
     def __init__(self) -> None:
+        self._opening = _Opening()
         self.forget()
 
     def forget(self) -> None:
@@ -29,6 +31,7 @@ class Console:
         self._kept = b""
         self._lost = 0
         self._lock = threading.Lock()
+        self._opening.close()
 
     def write(self, text: str) -> None:
         """Write `text` now, as far as stderr takes it; keep the rest, as far as there is room."""
@@ -59,15 +62,56 @@ class Console:
 
     def _flush(self, descriptor: int) -> None:
         try:
-            while self._kept and _takes_more(descriptor):
-                written = os.write(descriptor, self._kept[:PIECE])
-                self._kept = self._kept[written:]
+            self._write_kept(descriptor)
         except BlockingIOError:
             pass
         except OSError:  # nobody will ever read it
             self._kept = b""
         self._lost += max(0, len(self._kept) - MOST_KEPT)
         self._kept = self._kept[:MOST_KEPT]
+
+    def _write_kept(self, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        own = self._opening.follow(descriptor, status)
+        target = descriptor if own is None else own
+        waits = own is None and not stat.S_ISREG(status.st_mode)
+        while self._kept and (not waits or _takes_more(target)):
+            written = os.write(target, self._kept[:PIECE])
+            self._kept = self._kept[written:]
+
+
+class _Opening:
+    """Stderr's pipe or terminal opened once more, with O_NONBLOCK: a write never waits.
+
+    Set on stderr itself, the flag would hold for all processes that share it, the shell too.
+    """
+
+    _own: tuple[int, os.stat_result] | None = None
+
+    def follow(self, descriptor: int, status: os.stat_result) -> int | None:
+        """Return a descriptor of the file that `descriptor` is open on; None if there is none."""
+        if not self._is_of(status):
+            self.close()
+            if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):
+                flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+                with suppress(OSError):  # no /proc, no right to open it, no descriptor left
+                    self._own = os.open(f"/proc/self/fd/{descriptor}", flags), status
+        return self._own[0] if self._own else None
+
+    def close(self) -> None:
+        """Close it, unless the program did, and has given the number to another file."""
+        own, self._own = self._own, None
+        with suppress(OSError):
+            if own and os.path.samestat(os.fstat(own[0]), own[1]):
+                os.close(own[0])
+
+    __del__ = close
+
+    def _is_of(self, status: os.stat_result) -> bool:
+        try:
+            return self._own is not None and os.path.samestat(os.fstat(self._own[0]), status)
+        except OSError:
+            return False
 
 
 def _descriptor(stream: TextIO | None) -> int | None:

@@ -1,6 +1,10 @@
 import asyncio
+import contextlib
 import logging
 import re
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import textwrap
@@ -9,8 +13,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+import trustme
 from websockets.asyncio.client import connect
 
+from ohia.errors import ClientDisconnect
 from ohia.exchange import Exchange, SocketOptions
 from ohia.http.headers import Headers
 from ohia.server.server import Server
@@ -61,8 +67,8 @@ async def greet(exchange: Exchange) -> None:
         (hello, GET.replace(b"GET", b"HEAD"), r"HEAD /a\?b=%0A 200 0 \d+\.\d"),
         (pieces, GET, r"GET /a\?b=%0A 200 5 \d+\.\d"),
         (empty, GET, r"GET /a\?b=%0A 304 0 \d+\.\d"),
-        (half, GET, r"GET /a\?b=%0A 200 3 \d+\.\d"),
-        (silent, GET, r"GET /a\?b=%0A - 0 \d+\.\d"),
+        (half, GET, r"GET /a\?b=%0A 200 3 \d+\.\d cut"),
+        (silent, GET, r"GET /a\?b=%0A - 0 \d+\.\d cut"),
         (hello, b"GET /\x1b[2J\r\nHost: a\r\n\r\n", r"refused 400 from 127.0.0.1: GET /\\x1b.*"),
         (hello, b"GET / HTTP/9.1\r\n\r\n", r"refused 505 from 127.0.0.1: GET / HTTP/9.1.*"),
         (hello, b"\xff" * 9000, r"refused 400 from 127.0.0.1: (\\xff){100}\.\.\."),
@@ -111,6 +117,65 @@ async def test_values_are_there_for_structured_logs(
     method, target, status, size, milliseconds = record.args
     assert (method, target, status, size) == ("GET", "/a?b=%0A", 200, 5)
     assert isinstance(milliseconds, float)
+
+
+async def test_a_client_that_had_gone_got_nothing(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ohia.access")
+
+    async def late(exchange: Exchange) -> None:
+        await exchange.disconnected.wait()
+        with pytest.raises(ClientDisconnect):
+            exchange.send_response(200, "OK", Headers(), b"hello")
+
+    async with serve(late) as server:
+        _, writer = await asyncio.open_connection(*server.address)
+        writer.write(GET)
+        await until(lambda: server.connections == 1)
+        reset = struct.pack("ii", 1, 0)  # SO_LINGER: on, no seconds
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+        writer.transport.abort()
+        await until(lambda: server.connections == 0)
+    (record,) = [each for each in caplog.records if each.name == "ohia.access"]
+    assert re.fullmatch(r"GET /a\?b=%0A - 0 \d+\.\d cut", record.getMessage())
+
+
+async def test_a_handler_of_logging_that_raises_stops_no_connection(
+    serve: Serve, talk: Talk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Broken(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("the disk is full")
+
+    logger, broken = logging.getLogger("ohia.access"), Broken()
+    logger.addHandler(broken)
+    try:
+        async with serve(hello, access_log=True) as server:
+            data = await talk(server, GET + GET + b"\0" + b"\0" * 99)
+    finally:
+        logger.removeHandler(broken)
+        logger.setLevel(logging.NOTSET)
+    assert data.count(b"hello") == 2
+    assert b"HTTP/1.1 400 " in data
+    assert capsys.readouterr().err.count("RuntimeError: the disk is full") == 1
+
+
+async def test_what_speaks_no_tls_has_a_line(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "ohia.access")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("localhost").configure_cert(context)
+    async with serve(hello, tls=context) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(GET)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        await until(lambda: bool(caplog.records))
+    (record,) = [each for each in caplog.records if each.name == "ohia.access"]
+    assert record.getMessage().startswith("refused TLS from 127.0.0.1: ")
 
 
 async def test_what_is_answered_in_one_connection_has_a_line_each(

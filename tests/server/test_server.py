@@ -18,6 +18,8 @@ from typing import IO, Any
 
 import pytest
 import trustme
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.client import connect
 
 from ohia.exchange import Exchange, SocketOptions
@@ -52,6 +54,42 @@ def test_a_taken_port_raises_at_the_call_and_names_the_address(application: Make
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{server.port}: Address alr"):
         Server(application(hello)).listen(server.port)
     server.release()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"port": "80"}, TypeError, "a port is an int, got '80'"),
+        (
+            {"tls": "a.pem"},
+            TypeError,
+            r"tls is \(certfile, keyfile\) or .*, got 'a.pem'",
+        ),
+        ({"tls": ("no.pem", "no.key")}, FileNotFoundError, "certificate no.pem and the key no.key"),
+    ],
+)
+def test_what_cannot_be_listened_with_is_named(
+    application: Make, options: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        Server(application(hello)).listen(**options)
+
+
+def test_an_encrypted_key_is_an_error_instead_of_a_question(
+    application: Make, tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    key.write_bytes(
+        ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    certificate = tmp_path / "certificate.pem"
+    trustme.CA().cert_pem.write_to_path(str(certificate))
+    with pytest.raises(ValueError, match="the key is encrypted; give an SSLContext"):
+        Server(application(hello)).listen(0, tls=(certificate, key))
 
 
 def test_an_unknown_host_is_named(application: Make) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import concurrent.futures
 import os
+import re
 import select
 import shutil
 import signal
@@ -33,6 +34,7 @@ Talk = Callable[[Server, bytes], Awaitable[bytes]]
 Make = Callable[[Callable[[Exchange], Awaitable[None]]], Any]
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+SIZE = 12_000_000  # bytes, more than kernels take at once
 
 
 async def hello(exchange: Exchange) -> None:
@@ -457,7 +459,8 @@ def test_what_outlasts_the_grace_is_cut_and_the_status_tells(loop: str) -> None:
         assert line(process.stdout) == "/slow"
         process.terminate()
         out, error = process.communicate()
-    assert (process.returncode, out, error) == (4, "cancelled\n", "")
+    assert (process.returncode, out) == (4, "cancelled\n")
+    assert re.fullmatch(r"ohia: what still ran on \S+ after 0.2 seconds was cut\n", error)
 
 
 HANGING = [
@@ -810,11 +813,81 @@ async def test_a_context_that_was_given_is_never_reloaded(
             assert await reader.readuntil(b"hello")
 
 
-def test_without_certificates_a_hangup_ends_the_process() -> None:
+def test_without_certificates_a_hangup_changes_nothing_and_says_so() -> None:
     with program("listen(0).run()") as process:
         url_port(process)
         process.send_signal(signal.SIGHUP)
-        assert process.wait() == -signal.SIGHUP
+        assert line(process.stderr).startswith("ohia: SIGHUP changes nothing: ")
+        process.terminate()
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("keep_alive", [True, False])
+async def test_a_download_that_goes_on_outlives_every_timeout_in_tls(
+    serve: Serve, authority: trustme.CA, keep_alive: bool
+) -> None:
+    async def large(exchange: Exchange) -> None:
+        headers = Headers() if keep_alive else Headers({"Connection": "close"})
+        exchange.send_response(200, "OK", headers, bytes(SIZE))
+
+    limits = {"idle_timeout": 0.2, "linger_timeout": 0.2, "body_timeout": 0.5, "grace": 20}
+    options = {"ssl": trusting(authority), "server_hostname": "localhost", "limit": 1024}
+    async with serve(large, tls=serving(authority), **limits) as server:
+        async with connected(server, **options) as (reader, writer):
+            writer.write(GET)
+            head = await reader.readuntil(b"\r\n\r\n")
+            closing = asyncio.create_task(server.close())
+            count = 0
+            while count < SIZE:
+                piece = await reader.read(64 * 1024)
+                assert piece, f"it was cut after {count} bytes"
+                count += len(piece)
+                await asyncio.sleep(0.005)  # a slow client, not a wait
+        await closing
+        assert not server.was_cut
+    assert head.startswith(b"HTTP/1.1 200 OK")
+
+
+async def test_a_client_that_takes_nothing_of_a_finished_answer_is_cut(
+    serve: Serve, authority: trustme.CA
+) -> None:
+    async def large(exchange: Exchange) -> None:
+        exchange.send_response(200, "OK", Headers(), bytes(SIZE))
+
+    limits = {"idle_timeout": 0.1, "body_timeout": 0.1, "min_rate": None}
+    options = {"ssl": trusting(authority), "server_hostname": "localhost", "limit": 1024}
+    async with (
+        serve(large, tls=serving(authority), **limits) as server,
+        connected(server, **options) as (_, writer),
+    ):
+        writer.write(GET)
+        await until(lambda: server.connections == 1)
+        await until(lambda: server.connections == 0)
+
+
+def test_a_server_in_a_thread_is_stopped_from_another(application: Make) -> None:
+    server = Server(application(hello)).listen(0)
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        running = pool.submit(server.run)
+        with socket.create_connection(server.address) as client:
+            client.sendall(GET)
+            assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+        with pytest.raises(RuntimeError, match="another loop; stop"):
+            asyncio.run(server.close())
+        server.stop()
+        running.result(10)
+
+
+async def test_closing_one_of_two_servers_of_an_application_leaves_it_as_it_was(
+    application: Make,
+) -> None:
+    shared = application(hello)
+    one = await Server(shared).listen(0).start()
+    other = await Server(shared).listen(0).start()
+    await one.close()
+    assert not shared.draining
+    await other.close()
+    assert shared.draining
 
 
 # --- Sockets that were handed over

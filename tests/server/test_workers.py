@@ -39,6 +39,15 @@ class Application:
             if exchange.target == "/slow":
                 say("slow")
                 await asyncio.sleep(60)
+            if exchange.target == "/second":
+                say("second")
+                await asyncio.sleep(1)
+            if exchange.target == "/child":
+                child = await asyncio.create_subprocess_exec("sleep", "60")
+                child.send_signal(signal.SIGINT)
+                body = f"{os.getpid()} {await child.wait()}".encode()
+                exchange.send_response(200, "OK", Headers(), body)
+                return
             if exchange.target == "/block":
                 say("blocks")
                 time.sleep(60)
@@ -350,6 +359,29 @@ def can_read(stream: IO[str], seconds: float) -> bool:
     return bool(select.select([stream], [], [], seconds)[0])
 
 
+def test_a_signal_to_the_whole_group_is_one_signal(tmp_path: Path) -> None:
+    with program(tmp_path) as running:
+        running.read_url()
+        running.words("startup", 2)
+        client = Client(running.port)
+        client.send("/second")
+        running.words("second")
+        os.killpg(running.process.pid, signal.SIGTERM)
+        assert client.socket.recv(65536).startswith(b"HTTP/1.1 200 OK")
+        client.close()
+        status, _, log = running.end()
+    assert (status, log) == (0, "")
+
+
+def test_what_a_worker_starts_hears_of_signals(tmp_path: Path) -> None:
+    with program(tmp_path) as running:
+        running.read_url()
+        client = Client(running.port)
+        assert client.ask("/child").partition(" ")[2] == str(-signal.SIGINT)
+        client.close()
+        running.stop()
+
+
 # --- SIGHUP
 
 
@@ -371,7 +403,7 @@ def test_sighup_replaces_all_without_a_lost_request(tmp_path: Path, first: str) 
         assert version == ("2" if first is BY_NAME else "1")  # a fork has the code of its parent
         running.process.terminate()
         status, _, log = running.end()
-        assert (status, log) == (0, "")
+        assert (status, log) == (0, "ohia: all workers have been replaced\n")
 
 
 def test_a_second_sighup_replaces_those_of_the_first_too(tmp_path: Path) -> None:
@@ -463,7 +495,7 @@ def test_the_going_of_the_terminal_stops_all(tmp_path: Path) -> None:
         assert sorted(running.words("shutdown", 2)) == sorted(old)
         os.close(terminal)
         status, out, log = running.end()
-    assert (status, log) == (0, "")
+    assert (status, log) == (0, "ohia: all workers have been replaced\n")
     assert out.count("shutdown") == 2
 
 

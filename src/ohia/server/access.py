@@ -4,8 +4,8 @@
     2026-11-21T06:37:53Z refused 400 from 192.0.2.7: GET / HTTP/1.1 Host: a
 
 That is: method, target, status (`-` if none was sent), bytes of the body, milliseconds until
-the last byte was handed over; a WebSocket has its line when it has closed, with the bytes of
-all messages that were sent.
+the last byte was handed over, and `cut` if it never was, or the client had gone. A WebSocket has
+its line when it has closed, with the bytes of all messages that were sent.
 
 Where `logging` has a handler for `ohia.access`, the lines are its records, with these values as
 `args`. Else they go to stderr, many at once, which costs a fraction of a record.
@@ -14,7 +14,9 @@ Where `logging` has a handler for `ohia.access`, the lines are its records, with
 import asyncio
 import logging
 import time
+import traceback
 from collections.abc import Callable
+from typing import Protocol
 
 from ohia.console import console
 from ohia.exchange import Address
@@ -25,22 +27,37 @@ SHOWN = 100  # bytes of what was refused
 NAME = "ohia.access"
 
 
+class Answered(Protocol):
+    """A request at its end."""
+
+    method: str
+    target: str
+    status: int | None
+    size: int
+    is_cut: bool
+
+
 class AccessLog:
     """Writes the lines of one server."""
 
     def __init__(self, write: Callable[..., None]) -> None:
         self._write = write
 
-    def answered(
-        self, method: str, target: str, status: int | None, size: int, seconds: float
-    ) -> None:
+    def answered(self, request: Answered, seconds: float) -> None:
         """Tell of a request at its end; method and target are ASCII without controls."""
-        self._write("%s %s %s %d %.1f", method, target, status or "-", size, seconds * 1000)
+        self._write(
+            "%s %s %s %d %.1f cut" if request.is_cut else "%s %s %s %d %.1f",
+            request.method,
+            request.target,
+            request.status or "-",
+            request.size,
+            seconds * 1000,
+        )
 
-    def refused(self, status: int, client: Address | None, data: bytes) -> None:
-        """Tell of input that was no request; `data` is how it began."""
+    def refused(self, why: str, client: Address | None, data: bytes) -> None:
+        """Tell of input that was no request; `why` is a status, `data` is how it began."""
         who = "-" if client is None else client[0]
-        self._write("refused %d from %s: %s", status, who, shown(data))
+        self._write("refused %s from %s: %s", why, who, shown(data))
 
 
 class StderrLines:
@@ -75,10 +92,16 @@ class Records:
 
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
+        self._has_failed = False
 
     def __call__(self, message: str, *values: object) -> None:
-        """Hand one record to the logger's handlers."""
-        self._logger.info(message, *values)
+        """Hand one record to the logger's handlers; what they raise is told once."""
+        try:
+            self._logger.info(message, *values)
+        except Exception:  # noqa: BLE001 - a log stops no connection
+            if not self._has_failed:
+                self._has_failed = True
+                console.write(f"a handler of {NAME} failed:\n{traceback.format_exc()}")
 
 
 def open_access_log(loop: asyncio.AbstractEventLoop, *, wanted: bool | None) -> AccessLog | None:

@@ -75,6 +75,8 @@ def chosen_port(port: int | None) -> int:
         if not (text.isascii() and text.isdigit()):
             raise ValueError(f"PORT in the environment is no port number: {text!r}")
         port = int(text)
+    if not isinstance(port, int):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError(f"a port is an int, got {port!r}")
     if not 0 <= port <= 65535:
         raise ValueError(f"a port is 0 to 65535, got {port!r}")
     return port
@@ -158,12 +160,28 @@ def make_tls(tls: Tls) -> ssl.SSLContext:
     if isinstance(tls, ssl.SSLContext):
         context = tls
     else:
-        certificate, key = tls
+        try:
+            certificate, key = tls
+        except (TypeError, ValueError):
+            raise TypeError(f"tls is (certfile, keyfile) or an SSLContext, got {tls!r}") from None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.load_cert_chain(certificate, key)
+        _load(context, certificate, key)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _load(context: ssl.SSLContext, certificate: File, key: File) -> None:
+    names = f"the certificate {os.fspath(certificate)} and the key {os.fspath(key)}"
+
+    def refuse() -> str:
+        raise ValueError(f"cannot use {names}: the key is encrypted; give an SSLContext")
+
+    try:
+        # Without a function OpenSSL would ask at the terminal, and wait.
+        context.load_cert_chain(certificate, key, password=refuse)
+    except OSError as error:  # ssl.SSLError is one
+        raise type(error)(error.errno, f"cannot use {names}: {error.strerror}") from error
 
 
 def _remove_stale(file: Path) -> None:

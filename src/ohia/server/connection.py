@@ -12,13 +12,13 @@ from typing import cast
 
 from ohia.errors import ClientDisconnect, HTTPError, RequestTimeout
 from ohia.exchange import SocketOptions
-from ohia.server.access import AccessLog
 from ohia.server.body import RequestBody
 from ohia.server.exchange import Peer, RawSocket, ServerExchange
 from ohia.server.flow import Drained, FlowControl
 from ohia.server.handshake import Handshake
 from ohia.server.head import Head
 from ohia.server.limits import Limits
+from ohia.server.progress import taken, unsent
 from ohia.server.response import render_refusal
 from ohia.server.service import LAST_REQUEST, LONGEST_TICK, Service
 from ohia.server.websocket import ServerSocket
@@ -27,6 +27,7 @@ __all__ = ["Connection"]
 
 MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead while it is being answered
 HALF_CLOSED = 0.5  # seconds without a write, after which a client that ended its side has gone
+LEAP = 4  # `body_timeout`s: kernels take megabytes at once for a client that then reads slowly
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -68,9 +69,9 @@ class Connection(FlowControl):
         "_service",
         "_since",
         "_start",
+        "_taken",
+        "_taken_at",
         "_transport",
-        "_unsent",
-        "_unsent_since",
         "_wrote",
         "task",
     )
@@ -88,7 +89,7 @@ class Connection(FlowControl):
         self._exchange: ServerExchange | None = None
         self._body: RequestBody | None = None
         self._phase = Phase.HEAD
-        self._since = service.now
+        self._since = service.clock()
         self._began = 0.0
         self._keep_alive = True
         self._is_last = False
@@ -96,8 +97,8 @@ class Connection(FlowControl):
         self._is_eof = False
         self._wrote = False
         self._room: int | None = 0
-        self._unsent = 0
-        self._unsent_since = 0.0
+        self._taken = 0
+        self._taken_at = 0.0
         self.task = None
 
     # What the transport calls.
@@ -110,6 +111,7 @@ class Connection(FlowControl):
         is_full = self._service.is_full
         self._service.add(self)
         if is_full:
+            self._service.turned_away.add(self)
             self._refuse(503)
 
     def data_received(self, data: bytes) -> None:
@@ -159,8 +161,7 @@ class Connection(FlowControl):
     def pause_writing(self) -> None:
         """Note that the transport holds more than it should, and since when."""
         super().pause_writing()
-        self._unsent = self._transport.get_write_buffer_size()
-        self._unsent_since = self._service.now
+        self._watch_taking()
 
     def resume_writing(self) -> None:
         """Wake whoever waits; go on with the next request if it waited too."""
@@ -203,7 +204,7 @@ class Connection(FlowControl):
             self._close()
         elif self._seen and not known:
             self._phase = Phase.HEAD
-            self._since = self._service.now
+            self._since = self._service.clock()
 
     def _begin(self, head: Head) -> None:
         """Give the application an exchange, in a task of its own."""
@@ -220,7 +221,7 @@ class Connection(FlowControl):
             largest = service.limits.max_request_body
             body = RequestBody(fields.length, largest=largest, expects=fields.expects)
             self._body = body
-            self._since = service.now
+            self._since = service.clock()
             self._feed_body(body)
         exchange = self._exchange = ServerExchange(self, self._peer, head, body)
         if self._is_eof:
@@ -244,14 +245,16 @@ class Connection(FlowControl):
         else:
             self._since = self._moved(self._since, came)
 
-    def _moved(self, since: float, size: int) -> float:
+    def _moved(self, since: float, size: int, ahead: float = 0.0) -> float:
         """Return since when a body stands still, now that `size` more bytes have moved.
 
-        A few bytes count for a part of the time only, so that drops do not hold a connection.
+        A few bytes count for a part of the time only, so that drops do not hold a connection;
+        many count for the time to come as well, up to `ahead` seconds.
         """
         service = self._service
         rate = service.limits.min_rate
-        return min(service.now, since + size / rate) if rate else service.now
+        now = service.clock()
+        return min(now + ahead, since + size / rate) if rate else now
 
     def _is_too_long(self, body: RequestBody) -> bool:
         """Say whether a new connection is cheaper than reading the rest of `body`."""
@@ -320,13 +323,13 @@ class Connection(FlowControl):
             return
         if body.expects and exchange.is_new:
             body.expects = False
-            self._since = self._service.now
+            self._since = self._service.clock()
             self.write(CONTINUE)
 
     def took_body(self) -> None:
         """Read on, if the body was full."""
         if not self._is_reading:
-            self._since = self._service.now
+            self._since = self._service.clock()
             self._update_reading()
 
     def start_socket(
@@ -345,9 +348,10 @@ class Connection(FlowControl):
 
     def finish(self, *, is_whole: bool) -> None:
         """Go on to the next request, or end."""
-        if self._service.access_log is not None:
-            self._log_answer(self._service.access_log)
-        self._exchange = None
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None and self._service.access_log is not None:
+            seconds = time.perf_counter() - self._began
+            self._service.access_log.answered(exchange, seconds)
         self.task = None
         if self._phase is not Phase.ANSWER:
             return
@@ -362,18 +366,10 @@ class Connection(FlowControl):
             self._end()
         else:
             self._phase = Phase.DRAIN
-            self._since = self._service.now
+            self._since = self._service.clock()
             self._room = self._service.limits.max_drain
             body.discard()
             self._resume_reading()
-
-    def _log_answer(self, access_log: AccessLog) -> None:
-        exchange = self._exchange
-        if exchange is not None:
-            seconds = time.perf_counter() - self._began
-            access_log.answered(
-                exchange.method, exchange.target, exchange.status, exchange.size, seconds
-            )
 
     def cut(self) -> None:
         """End the connection now."""
@@ -384,7 +380,9 @@ class Connection(FlowControl):
         """Be idle, or begin the request that came already."""
         service = self._service
         self._phase = Phase.IDLE
-        self._since = service.now
+        self._since = self._taken_at = service.clock()
+        if self._transport.get_write_buffer_size():
+            self._watch_taking()
         if self.is_paused:
             return  # a client that reads no answers gets no more
         if self._start < len(self._data):
@@ -403,7 +401,7 @@ class Connection(FlowControl):
         """Answer what cannot be read or served, and end."""
         if self._service.access_log is not None:
             began = self._data[self._start :]
-            self._service.access_log.refused(status, self._peer.client, began)
+            self._service.access_log.refused(str(status), self._peer.client, began)
         has_body = not self._data.startswith(b"HEAD ", self._start)
         self.write(render_refusal(status, self.date, has_body=has_body))
         self._linger()
@@ -430,7 +428,7 @@ class Connection(FlowControl):
         See RFC 9112, 9.6: unread bytes make the kernel reset the connection.
         """
         self._phase = Phase.LINGER
-        self._since = self._service.now
+        self._since = self._taken_at = self._service.clock()
         self._data = b""
         self._start = 0
         self._body = None
@@ -448,9 +446,13 @@ class Connection(FlowControl):
     def _close(self) -> None:
         """Close when all that is written has gone out."""
         self._phase = Phase.CLOSED
-        self._unsent = self._transport.get_write_buffer_size()
-        self._unsent_since = self._service.now
+        self._watch_taking()
         self._transport.close()
+
+    def _watch_taking(self) -> None:
+        """See from now on whether the client takes what was written."""
+        self._taken = taken(self._transport)
+        self._taken_at = self._service.clock()
 
     def _watch(self, exchange: ServerExchange) -> None:
         """Tell a client that only ended its side from one that has gone, as far as one can.
@@ -494,7 +496,7 @@ class Connection(FlowControl):
         elif phase is Phase.CLOSED:
             self._cut_if_stuck(now)
         elif _is_over(now - self._since, self._patience()):
-            self._give_up()
+            self._give_up(now)
 
     def _patience(self) -> float | None:
         """Return the seconds that the phase may take; when the server stops, few of them."""
@@ -513,7 +515,10 @@ class Connection(FlowControl):
     def is_busy(self) -> bool:
         """Whether a request or a response would be lost by a cut."""
         is_answering = self._phase is Phase.ANSWER or self._start < len(self._data)
-        return is_answering or self._transport.get_write_buffer_size() > 0
+        # What the kernel has goes out without us; but in TLS there may be more behind it.
+        transport = self._transport
+        size = unsent(transport) if self._peer.secure else transport.get_write_buffer_size()
+        return is_answering or size > 0
 
     def _tick_answer(self, now: float) -> None:
         """Look after a request: its body, its response, a task that forgot to close."""
@@ -527,8 +532,10 @@ class Connection(FlowControl):
         if self.task is not None and self.task.done() and self._exchange is not None:
             self._exchange.close()
 
-    def _give_up(self) -> None:
-        if self._phase is Phase.LINGER:
+    def _give_up(self, now: float) -> None:
+        if self._phase in (Phase.IDLE, Phase.LINGER) and unsent(self._transport):
+            self._cut_if_stuck(now)  # the client is not done with the last answer
+        elif self._phase is Phase.LINGER:
             self.cut()
         elif self._phase is Phase.HEAD and self._start < len(self._data):
             self._refuse(408)
@@ -537,14 +544,16 @@ class Connection(FlowControl):
 
     def _cut_if_stuck(self, now: float) -> None:
         """Cut if the client has taken too little for too long."""
-        unsent = self._transport.get_write_buffer_size()
-        if unsent != self._unsent:
-            self._unsent_since = self._moved(self._unsent_since, abs(unsent - self._unsent))
-            self._unsent = unsent
-        limit = self._service.limits.body_timeout
-        if self._service.draining and not unsent and self._phase is Phase.CLOSED:
-            limit = LAST_REQUEST  # all that is missing is the client's goodbye, in TLS
-        if _is_over(now - self._unsent_since, limit):
+        limits = self._service.limits
+        now_taken = taken(self._transport)
+        if now_taken != self._taken:
+            size = abs(now_taken - self._taken)
+            self._taken_at = self._moved(self._taken_at, size, (limits.body_timeout or 0) * LEAP)
+            self._taken = now_taken
+        limit = limits.body_timeout
+        if self._phase is Phase.CLOSED and not unsent(self._transport):
+            limit = limits.linger_timeout  # all that is missing is the client's goodbye, in TLS
+        if _is_over(now - self._taken_at, limit):
             self._transport.abort()
 
     def drain(self) -> None:
@@ -553,7 +562,7 @@ class Connection(FlowControl):
         A client that got its last answer, or came, just now may have sent a request that is on
         its way; it has a moment for that.
         """
-        now = self._service.now
+        now = self._service.clock()
         if not self._is_idle:
             return
         if now - self._since > LAST_REQUEST + LONGEST_TICK:  # `_since` is early by up to a tick

@@ -133,6 +133,7 @@ class ServerExchange:
         "_stage",
         "_wire",
         "http_version",
+        "is_cut",
         "is_websocket",
         "method",
         "size",
@@ -148,6 +149,8 @@ class ServerExchange:
     """That of the response, once its head has left."""
     size: int
     """Bytes of the response's body that were handed over, without their framing."""
+    is_cut: bool
+    """Whether the client did not get all of it, as far as one knows; once it is closed."""
     _framing: Framing
     _left: int
 
@@ -159,6 +162,7 @@ class ServerExchange:
         self._fields = head.fields.lines
         self.status = None
         self.size = 0
+        self.is_cut = False
         self._peer = peer
         self._body = body
         self._wire: Wire | None = wire
@@ -300,9 +304,10 @@ class ServerExchange:
         keep_alive = wire.persists(close=close, whole=True)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = DONE
+        waiting = wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
         self.status = status
         self.size = len(body)
-        return wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
+        return waiting
 
     def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
         """Send the head alone; pieces follow."""
@@ -324,8 +329,9 @@ class ServerExchange:
         keep_alive = wire.persists(close=close, whole=False)
         head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
         self._stage = STREAMING
+        waiting = wire.write(head)
         self.status = status
-        return wire.write(head)
+        return waiting
 
     def _head(
         self, wire: Wire, line: str, fields: Fields, framing: str, *, keep_alive: bool
@@ -399,11 +405,14 @@ class ServerExchange:
         if wire is None:
             return
         self._wire = None
+        is_whole = self._stage is DONE
+        self.is_cut = self._is_gone or not is_whole
         socket, self._socket = self._socket, None
         if socket is not None:
             self.size = socket.size
+            self.is_cut = socket.close_code in {None, 1006}
             socket.cut()
-        wire.finish(is_whole=self._stage is DONE)
+        wire.finish(is_whole=is_whole)
 
     def _open_wire(self, *stages: Stage) -> Wire:
         """Return the connection, if it is there and the response at one of `stages`."""

@@ -10,6 +10,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from typing import Any
 
 from ohia.console import console
 from ohia.server import bind
@@ -19,9 +20,14 @@ from ohia.server.syn_filter import turn_away
 
 __all__ = ["Listener"]
 
+Accepted = tuple[socket.socket, Any]
+"""A connection and its address, whose form is that of the family."""
+
 AT_ONCE = 16  # connections accepted in one turn of the loop; other processes may take the next
 HANDSHAKE = 0.1  # seconds in which the handshakes of TCP that have begun come to an end
 PAUSE = 0.1  # seconds without accepting when there is no room
+NEVER = 1e6  # seconds; None would be the loop's own time
+ROOM = 100  # connections beyond the limit, which are told so, or shake hands
 SILENCE = 60.0  # seconds between two lines about that
 
 
@@ -40,7 +46,7 @@ class Listener:
         self._service = service
         self._bound = bound
         self._protocol = protocol
-        self._most = most_sockets()
+        self._most = _most(service.limits.max_connections)
         self._resuming: asyncio.TimerHandle | None = None
         self._asking: asyncio.Task[None] | None = None
         self._silent_until = 0.0
@@ -63,24 +69,22 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening; whoever waits in the queue is still let in."""
-        if self._is_ours_among_others() and turn_away(self._bound.socket):
+        # Where a supervisor has made the socket, it has turned them away.
+        is_ours = self._bound.maker == os.getpid()
+        if self._bound.shares_port and (not is_ours or turn_away(self._bound.socket)):
             await asyncio.sleep(HANDSHAKE)
         self._stop()
         waiting = self._empty()
         self._bound.close()
-        for each in waiting:
-            self._open(each)
+        for accepted, address in waiting:
+            self._open(accepted, address)
 
-    def _is_ours_among_others(self) -> bool:
-        """Whether other sockets listen on the port, and on this one no other process does."""
-        return self._bound.shares_port and self._bound.maker == os.getpid()
-
-    def _empty(self) -> list[socket.socket]:
+    def _empty(self) -> list[Accepted]:
         """Take all that waits; more than the queue holds come only if it is filled meanwhile."""
-        waiting: list[socket.socket] = []
+        waiting: list[Accepted] = []
         with contextlib.suppress(OSError):  # BlockingIOError says that there are no more
             while len(waiting) < self._bound.backlog:
-                waiting.append(self._bound.socket.accept()[0])
+                waiting.append(self._bound.socket.accept())
         return waiting
 
     def _accept(self) -> None:
@@ -90,14 +94,14 @@ class Listener:
                 self._pause()
                 return
             try:
-                accepted, _ = self._bound.socket.accept()
+                accepted, address = self._bound.socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:  # no descriptor or no memory is left, it may be the system's
                 self._tell(error)
                 self._pause()
                 return
-            self._open(accepted)
+            self._open(accepted, address)
 
     async def _ask(self) -> None:
         """Let in one after the other, by the loop's own means."""
@@ -105,8 +109,8 @@ class Listener:
         while True:
             try:
                 if not self._is_crowded():
-                    accepted, _ = await loop.sock_accept(self._bound.socket)
-                    self._open(accepted)
+                    accepted, address = await loop.sock_accept(self._bound.socket)
+                    self._open(accepted, address)
                     continue
             except OSError as error:
                 self._tell(error)
@@ -130,19 +134,37 @@ class Listener:
             self._silent_until = now + SILENCE
             console.write(f"ohia: cannot accept for now: {error.strerror}; clients wait\n")
 
-    def _open(self, accepted: socket.socket) -> None:
+    def _open(self, accepted: socket.socket, address: Any) -> None:  # noqa: ANN401 - by the family
         accepted.settimeout(0)
-        self._service.open(self._connect(accepted))
+        self._service.open(self._connect(accepted, address))
 
-    async def _connect(self, accepted: socket.socket) -> None:
+    async def _connect(self, accepted: socket.socket, address: Any) -> None:  # noqa: ANN401
         """Give a connection to a protocol, after the handshake of TLS if there is one."""
         service, tls = self._service, self.tls
+        handshake = None if tls is None else service.limits.head_timeout or NEVER
+        shutdown = None if tls is None else NEVER  # connections have patience of their own
         try:
             await service.loop.connect_accepted_socket(
                 self._protocol,
                 accepted,
                 ssl=tls,
-                ssl_handshake_timeout=None if tls is None else service.limits.head_timeout,
+                ssl_handshake_timeout=handshake,
+                ssl_shutdown_timeout=shutdown,
             )
-        except (OSError, EOFError):  # a client that went, that speaks no TLS, that is too slow
+        except (OSError, EOFError) as error:  # it went, speaks no TLS, or is too slow
             accepted.close()
+            log = service.access_log
+            if log is not None and tls is not None:
+                log.refused("TLS", (str(address[0]), None) if address else None, _text(error))
+
+
+def _text(error: Exception) -> bytes:
+    return (str(error) or type(error).__name__).encode()
+
+
+def _most(connections: int | None) -> int | None:
+    """Return how many sockets may be open for a limit of so many connections."""
+    sockets = most_sockets()
+    if connections is None or sockets is None:
+        return sockets if connections is None else connections + ROOM
+    return min(sockets, connections + ROOM)

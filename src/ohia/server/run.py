@@ -23,6 +23,9 @@ else:
 __all__ = ["run"]
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+LAST_WORDS = 15.0  # seconds beyond twice the grace, for cancelled tasks and for threads
+
+OnSignal = Callable[[int], None]
 
 
 def run(*servers: Server) -> None:
@@ -35,7 +38,8 @@ def run(*servers: Server) -> None:
     still ran when the grace was over, or `SIGNALLED` (128) plus the number of a second signal,
     which stops at once: 130 for SIGINT, 143 for SIGTERM.
 
-    SIGHUP reads certificates again, where `tls` was given as files. The process may open as many
+    SIGHUP reads certificates again, where `tls` was given as files; if the terminal has gone it
+    stops. The process may open as many
     descriptors as its hard limit allows.
     """
     counts = {server.workers for server in servers}
@@ -49,7 +53,7 @@ def run(*servers: Server) -> None:
             server.access_log = True
     raise_limit()
     count = counts.pop()
-    status = _run_loop(servers, STOP_SIGNALS) if count == 1 else _run_workers(servers, count)
+    status = _run_loop(servers) if count == 1 else _run_workers(servers, count)
     if status:
         raise SystemExit(status)
 
@@ -65,14 +69,13 @@ def _run_workers(servers: Sequence[Server], count: int) -> int:
         for server in servers:
             server.retire()
 
-    limits = [server.limits for server in servers]
-    graces = [each.grace for each in limits if each.grace is not None]
+    timeouts = [server.limits.worker_timeout for server in servers]
     plan = Plan(
         work=functools.partial(_run_worker, tuple(servers)),
         count=count,
         spawn=not any(hasattr(server, "handler") for server in servers),
-        grace=max(graces) if len(graces) == len(limits) else None,
-        timeout=min((each.worker_timeout for each in limits if each.worker_timeout), default=None),
+        patience=_patience(servers),
+        timeout=min((each for each in timeouts if each), default=None),
         started=lambda: _tell_urls(servers),
         stopping=stop,
         renew=renew,
@@ -87,30 +90,19 @@ def _run_workers(servers: Sequence[Server], count: int) -> int:
 def _run_worker(servers: Sequence[Server], worker: Worker) -> int:
     for server in servers:
         server.load()
-    return _run_loop(servers, (signal.SIGTERM,), worker)
+    return _run_loop(servers, worker)
 
 
-def _run_loop(
-    servers: Sequence[Server], signals: Sequence[signal.Signals], worker: Worker | None = None
-) -> int:
+def _run_loop(servers: Sequence[Server], worker: Worker | None = None) -> int:
     """Serve in a loop of our own; return the exit status, as `run` tells it."""
 
     def hurry() -> None:
         for server in servers:
             server.hurry()
 
-    def reload(number: int) -> None:
-        if terminal.has_gone():
-            stop.on_signal(number)
-            return
-        for server in servers:
-            stop.call(server.reload)
-
-    stop, terminal = Stop(hurry), Terminal()
-    handlers: dict[signal.Signals, Callable[[int], None]] = dict.fromkeys(signals, stop.on_signal)
-    has_files = any(server.has_tls_files for server in servers)
-    if worker is None and has_files and hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = reload
+    stop = Stop(hurry, _patience(servers))
+    # A signal to the whole group reaches a worker too, and is the first one again.
+    handlers = {signal.SIGTERM: stop.ask} if worker else _handlers(servers, stop)
     with handling(handlers) as is_ours:
         try:
             with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -125,10 +117,42 @@ def _run_loop(
     return stop.status or (CUT if any(server.was_cut for server in servers) else 0)
 
 
+def _handlers(servers: Sequence[Server], stop: Stop) -> dict[signal.Signals, OnSignal]:
+    """Return what the signals to a process of ours do."""
+    terminal = Terminal()
+
+    def reload(number: int) -> None:
+        if terminal.has_gone():
+            stop.on_signal(number)
+            return
+        for server in servers:
+            stop.call(server.reload)
+        if not any(server.has_tls_files for server in servers):
+            console.write("ohia: SIGHUP changes nothing: no workers to replace, no certificates\n")
+
+    handlers: dict[signal.Signals, OnSignal] = dict.fromkeys(STOP_SIGNALS, stop.on_signal)
+    if hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = reload
+    return handlers
+
+
+def _grace(servers: Sequence[Server]) -> float | None:
+    """Return the longest grace; None if one of them has no end."""
+    graces = [server.limits.grace for server in servers]
+    return None if None in graces else max(each for each in graces if each is not None)
+
+
+def _patience(servers: Sequence[Server]) -> float | None:
+    """Return the seconds in which all must have ended: requests, then the lifespan."""
+    grace = _grace(servers)
+    return None if grace is None else 2 * grace + LAST_WORDS
+
+
 async def _serve(servers: Sequence[Server], stop: Stop, worker: Worker | None) -> None:
     """Serve until a signal comes or every server was closed."""
     if worker is not None:
-        worker.attach(asyncio.get_running_loop())
+        hurry = functools.partial(stop.hurry, signal.SIGTERM)
+        worker.attach(asyncio.get_running_loop(), drain=stop.ask, hurry=hurry)
     try:
         if await _started(stop.asked, servers):
             if worker is not None:

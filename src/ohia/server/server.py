@@ -10,6 +10,7 @@ import dataclasses
 import os
 import socket
 import ssl
+import weakref
 from types import TracebackType
 from typing import Any, Self
 
@@ -60,6 +61,7 @@ class Server:
         self._leaving: asyncio.Task[None] | None = None
         self._is_hurried = False
         self._closed = asyncio.Event()
+        self._stopping: asyncio.Task[None] | None = None
 
     def listen(
         self,
@@ -174,7 +176,11 @@ class Server:
         except BaseException:
             bound.close()
             raise
-        self.handler.draining = False
+        if self._closed.is_set():
+            await self.handler.shutdown()
+            raise RuntimeError(f"the server on {self.url} was closed while it started")
+        _serving.add(self)
+        self.handler.draining = self._is_shared_by_one_that_drains()
         service = self._service = Service(
             self.handler, self._affordable(), asyncio.get_running_loop(), access_log=self.access_log
         )
@@ -206,6 +212,7 @@ class Server:
             return
         if self._listener is not None:
             self._listener.tls = self._tls
+        _tell(f"ohia: the certificate of {self.url} has been read again")
 
     @property
     def has_tls_files(self) -> bool:
@@ -221,10 +228,34 @@ class Server:
             self.release()
             self._closed.set()
             return
+        if asyncio.get_running_loop() is not self._service.loop:
+            raise RuntimeError("this server runs in another loop; stop() ends it from anywhere")
         if self._closing is None:
             grace = self.limits.grace if timeout is None else timeout
             self._closing = asyncio.create_task(self._drain(self._service, grace))
         await asyncio.shield(self._closing)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it drains, or has drained."""
+        return self._closing is not None
+
+    def stop(self) -> None:
+        """Let it drain, from any thread; return at once."""
+        service = self._service
+        if service is not None:
+            service.loop.call_soon_threadsafe(self._begin_to_stop)
+
+    def _begin_to_stop(self) -> None:
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self.close())
+
+    def _is_shared_by_one_that_drains(self) -> bool:
+        """Say whether another server of the same application is about to end."""
+        return any(
+            each.is_closing and each is not self and each.handler is self.handler
+            for each in _serving
+        )
 
     async def _drain(self, service: Service, grace: float | None) -> None:
         self.handler.draining = True
@@ -232,9 +263,14 @@ class Server:
             if self._listener is not None:
                 await self._listener.close()
             self.was_cut = not await service.drain(grace)
+            if self.was_cut and not self._is_hurried:
+                _tell(f"ohia: what still ran on {self.url} after {grace or 0:g} seconds was cut")
         finally:
             service.stop()
             self._listening().close()
+            _serving.discard(self)
+            if any(each.handler is self.handler for each in _serving):
+                self.handler.draining = self._is_shared_by_one_that_drains()
             try:
                 await self._leave(grace)
             finally:
@@ -316,6 +352,9 @@ def _check_travel(name: str | None, tls: bind.Tls | None) -> None:
 def _tell(message: str) -> None:
     console.write(f"{message}\n")
 
+
+# Those that serve: some may share an application.
+_serving: weakref.WeakSet[Server] = weakref.WeakSet()
 
 # Servers that were bound and that nobody has run yet.
 _idle: dict[int, Server] = {}

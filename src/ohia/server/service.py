@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterator
 from email.utils import formatdate
 from itertools import islice
 from typing import Any, Protocol
@@ -63,6 +64,7 @@ class Service:
         "_interval",
         "_timer",
         "access_log",
+        "clock",
         "connections",
         "context",
         "date",
@@ -74,6 +76,7 @@ class Service:
         "now",
         "opening",
         "socket_options",
+        "turned_away",
     )
 
     now: float
@@ -92,9 +95,12 @@ class Service:
         self.limits: Limits = limits
         self.socket_options: SocketOptions = limits.socket_options
         self.loop: asyncio.AbstractEventLoop = loop
+        self.clock: Callable[[], float] = loop.time
         self.context: contextvars.Context = contextvars.copy_context()
         self.heads: HeadReader = HeadReader(limits)
         self.connections: set[Member] = set()
+        self.turned_away: set[Member] = set()
+        """Those that are there only to read their 503."""
         self.opening: set[asyncio.Task[None]] = set()
         self.draining: bool = False
         self._emptied = asyncio.Event()
@@ -114,9 +120,14 @@ class Service:
     def _tick(self) -> None:
         self.now = self.loop.time()
         self.date = f"Date: {formatdate(usegmt=True)}\r\n"
-        self._timer = self.loop.call_later(self._interval, self._tick)
+        self._timer = self.loop.call_later(self._next(), self._tick)
         console.flush()
         self._visit(iter(tuple(self.connections)))
+
+    def _next(self) -> float:
+        """Return the seconds to the next tick: just behind a full second of the wall clock."""
+        pause = self._interval - time.time() % self._interval
+        return pause if pause > self._interval / 4 else pause + self._interval
 
     def _visit(self, connections: Iterator[Member]) -> None:
         """Ask some for their time-outs, the rest in the next turn: nobody waits for thousands."""
@@ -141,7 +152,7 @@ class Service:
     def is_full(self) -> bool:
         """Whether one more connection is too many."""
         most = self.limits.max_connections
-        return most is not None and len(self.connections) >= most
+        return most is not None and len(self.connections) - len(self.turned_away) >= most
 
     def add(self, connection: Member) -> None:
         """Count `connection` in."""
@@ -152,6 +163,7 @@ class Service:
     def remove(self, connection: Member) -> None:
         """Count `connection` out."""
         self.connections.discard(connection)
+        self.turned_away.discard(connection)
         if self.draining:
             self._check_emptied()
 

@@ -25,33 +25,44 @@ LATE = "ohia: a task or a thread did not end; the process ends without it\n"
 class Stop:
     """The wish to stop, and the end of this process where that is ours to give.
 
-    The first signal sets `asked`. A second one calls `hurry`, and if that does not help, ends
-    the process within a second.
+    The first signal sets `asked`, and if that does not help within `patience` seconds, because
+    the loop is blocked, ends the process. A second one calls `hurry`, and ends the process within
+    a second.
     """
 
-    def __init__(self, hurry: Callable[[], None]) -> None:
+    def __init__(self, hurry: Callable[[], None], patience: float | None) -> None:
         self.asked: asyncio.Event = asyncio.Event()
         self.loop: asyncio.AbstractEventLoop | None = None
         self.is_hurried: bool = False
         self.status: int = 0
         self._hurry = hurry
-        self._count = 0
+        self._patience = patience
+        self._is_wanted = False
         self._ended = _thread.allocate_lock()
         self._ended.acquire()
 
     def on_signal(self, number: int) -> None:
         """Take a signal, in the main thread; the loop may be blocked, so nothing waits for it."""
-        self._count += 1
-        if self._count > 1 and not self.is_hurried:
+        if self._is_wanted:
+            self.hurry(number)
+            return
+        self.ask()
+        if self._patience is not None:
+            self._end_within(self._patience, CUT, LATE)
+
+    def ask(self, number: int = 0) -> None:  # noqa: ARG002 - it may be used for signals too
+        """Ask the servers to stop; any number of times is once."""
+        self._is_wanted = True
+        self.call(self.asked.set)
+
+    def hurry(self, number: int) -> None:
+        """Stop at once, for a second signal `number`."""
+        if not self.is_hurried:
             self.is_hurried = True
             self.status = SIGNALLED + number
             self._end_within(HURRY, self.status)
-        self.call(self._heed)
-
-    def _heed(self) -> None:
-        self.asked.set()
-        if self.is_hurried:
-            self._hurry()
+        self.ask()
+        self.call(self._hurry)
 
     def call(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop, at once before there is one; a closed one does not care."""

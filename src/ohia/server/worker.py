@@ -1,8 +1,8 @@
 """One worker: a process of its own, tied to its supervisor by one socket.
 
 The worker writes to it: that it is ready, then a beat every second or so, from its loop. The
-supervisor writes nothing: when its half ends, whether it asks for that or has died itself, the
-worker drains.
+supervisor writes that it shall drain, or hurry; when its half ends it has died, and the worker
+drains. Signals would not do for that: those to a whole group reach the workers twice.
 """
 
 import asyncio
@@ -12,14 +12,17 @@ import signal
 import socket
 import sys
 import traceback
+import types
 from collections.abc import Callable, Sequence
 
 from ohia.console import console
 
-__all__ = ["BEAT", "FAILED", "HELD", "READY", "Worker", "be_worker"]
+__all__ = ["BEAT", "DRAIN", "FAILED", "HELD", "HURRY", "READY", "Worker", "be_worker"]
 
 BEAT = b"."
 READY = b"!"
+DRAIN = b"-"
+HURRY = b"="
 FAILED = 3  # exit status of a worker that could not start
 CRASHED = 1  # and of one that raised later
 
@@ -40,10 +43,16 @@ class Worker:
         self._interval = interval
         self._listening: asyncio.Task[None] | None = None
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Drain when the supervisor asks for it, or has gone."""
+    def attach(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        drain: Callable[[], object],
+        hurry: Callable[[], object],
+    ) -> None:
+        """Call `drain` when the supervisor asks for it, or has gone; `hurry` on its word."""
         self._channel.setblocking(False)  # noqa: FBT003 - the name of the standard library
-        self._listening = loop.create_task(self._listen(loop))
+        self._listening = loop.create_task(self._listen(loop, drain, hurry))
 
     def ready(self) -> None:
         """Say that this worker serves; from now on its beats are waited for."""
@@ -61,11 +70,18 @@ class Worker:
         with contextlib.suppress(OSError):
             self._channel.send(word)
 
-    async def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+    async def _listen(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        drain: Callable[[], object],
+        hurry: Callable[[], object],
+    ) -> None:
         with contextlib.suppress(OSError):  # reset, if it died and had not read all beats
-            while await loop.sock_recv(self._channel, 16):
-                pass
-        signal.raise_signal(signal.SIGTERM)
+            while words := await loop.sock_recv(self._channel, 16):
+                drain()
+                if HURRY in words:
+                    hurry()
+        drain()
 
 
 def be_worker(
@@ -98,9 +114,13 @@ def _set_signals() -> None:
     signal.set_wakeup_fd(-1)
     for each in HELD:
         is_ours = each in {signal.SIGINT, getattr(signal, "SIGHUP", None)}
-        signal.signal(each, signal.SIG_IGN if is_ours else signal.SIG_DFL)
+        signal.signal(each, _leave_it if is_ours else signal.SIG_DFL)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HELD)
+
+
+def _leave_it(number: int, frame: types.FrameType | None) -> None:
+    """Do nothing; unlike SIG_IGN, the programs that a worker starts do not inherit that."""
 
 
 def _show_a_hang() -> None:

@@ -24,16 +24,16 @@ from multiprocessing.process import BaseProcess
 from ohia.console import console
 from ohia.server.stopping import CUT, SIGNALLED
 from ohia.server.terminal import Terminal
-from ohia.server.worker import FAILED, HELD, READY, Worker, be_worker
+from ohia.server.worker import DRAIN, FAILED, HELD, HURRY, READY, Worker, be_worker
 
 __all__ = ["Plan", "supervise"]
 
 SHORT_LIFE = 1.0  # seconds; who dies sooner is replaced after as long, so that none spins
+LONG_START = 10.0  # seconds after which a start is given up for a SIGHUP
 LONGEST_TICK = 1.0  # seconds between two looks at the clock
 BEATS = 4  # that should come before a worker counts as hanging
 TRACE_TIME = 2.0  # seconds in which a worker that hangs may show where
-LAST_WORDS = 15.0  # seconds beyond the grace for cancelled tasks, and for threads
-HURRY = 3.0  # seconds after a second signal; they end themselves within one
+HURRY_TIME = 3.0  # seconds after a second signal; they end themselves within one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,8 @@ class Plan:
     spawn: bool
     """Start each worker as a new interpreter, instead of a copy of this one; `work` pickles."""
 
-    grace: float | None
-    """Seconds that requests may still take, and again the lifespan's end.
-
-    A worker that has not ended then, nor some seconds later, is killed.
-    """
+    patience: float | None
+    """Seconds that a worker has to drain; then it is killed."""
 
     timeout: float | None
     """Seconds without a beat until a worker that was ready counts as hanging."""
@@ -191,6 +188,9 @@ class Supervisor:
             _tell(f"SIGHUP changes nothing: {error}")
             return
         self._generation += 1
+        for child in self._children:
+            if not child.is_ready and self._now - child.born > LONG_START:
+                self._dismiss(child)  # it may hang for what has been mended now
 
     def _stop(self, number: int) -> None:
         """Let all drain; at the second time, let them end at once."""
@@ -203,8 +203,8 @@ class Supervisor:
         else:
             self._verdict = SIGNALLED + number
             for child in self._children:
-                child.process.terminate()
-                child.kill_at = min(child.kill_at, self._now + HURRY)
+                self._send(child, HURRY)
+                child.kill_at = min(child.kill_at, self._now + HURRY_TIME)
 
     # --- What should be
 
@@ -235,6 +235,8 @@ class Supervisor:
         old = self._old()
         if old and sum(each.is_ready for each in self._staying()) > self._plan.count:
             self._dismiss(old[0])
+            if len(old) == 1:
+                _tell("all workers have been replaced")
 
     def _start(self) -> None:
         ours, theirs = socket.socketpair()
@@ -260,11 +262,15 @@ class Supervisor:
     def _dismiss(self, child: Child) -> None:
         """Let `child` drain."""
         child.is_leaving = True
-        grace = self._plan.grace
-        child.kill_at = math.inf if grace is None else self._now + 2 * grace + LAST_WORDS
+        patience = self._plan.patience
+        child.kill_at = math.inf if patience is None else self._now + patience
+        self._send(child, DRAIN)
+
+    def _send(self, child: Child, word: bytes) -> None:
+        """Say `word`; one that is not ready yet has nobody to hear it, and nothing to lose."""
         if child.is_ready:
             with suppress(OSError):
-                child.channel.shutdown(socket.SHUT_WR)
+                child.channel.send(word)
         else:
             child.process.terminate()
 
