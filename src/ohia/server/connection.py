@@ -211,8 +211,7 @@ class Connection(FlowControl):
         service = self._service
         body = None
         fields = head.fields
-        # What follows a CONNECT would be for a tunnel.
-        self._keep_alive = fields.keep_alive and head.method != "CONNECT"
+        self._keep_alive = fields.keep_alive
         self._is_last = not fields.keep_alive
         self._phase = Phase.ANSWER
         if service.access_log is not None:

@@ -294,7 +294,7 @@ class ServerExchange:
         length = fields.length
         if not has_body(self.method, status):
             body = b""
-            length = length if has_length(self.method, status) else None
+            length = length if has_length(status) else None
         elif length is None:
             length = len(body)
         elif length != len(body):
@@ -313,7 +313,7 @@ class ServerExchange:
         """Send the head alone; pieces follow."""
         wire = self._open_wire(NEW)
         fields = read_fields(headers)
-        length = fields.length if has_length(self.method, status) else None
+        length = fields.length if has_length(status) else None
         self._left = length or 0
         framing = "" if length is None else f"Content-Length: {length}\r\n"
         if not has_body(self.method, status):

@@ -295,7 +295,7 @@ def _check_target(method: bytes, target: bytes) -> bytes | None:
         parts = _authority(target)
         if parts is None or not int(parts[2] or 0):  # RFC 9110, 9.3.6
             raise BadRequest
-        return target
+        raise http_error(501)  # here is no proxy, and none who asks should think so
     parts = ABSOLUTE_FORM.fullmatch(target)
     if parts is None or _authority(parts[1]) is None:
         raise BadRequest

@@ -55,16 +55,14 @@ def status_line(status: int, reason: str) -> str:
     return f"HTTP/1.1 {status} {check_value('reason', reason)}\r\n"
 
 
-def has_length(method: str, status: int) -> bool:
+def has_length(status: int) -> bool:
     """Say whether the head may have a Content-Length (RFC 9110, 8.6)."""
-    return status >= 200 and status != 204 and not (method == "CONNECT" and status < 300)
+    return status >= 200 and status != 204
 
 
 def has_body(method: str, status: int) -> bool:
     """Say whether a body follows the head (RFC 9110, 6.4.1)."""
-    if method in {"HEAD", "CONNECT"}:
-        return method == "CONNECT" and status >= 300
-    return status >= 200 and status not in {204, 304}
+    return method != "HEAD" and status >= 200 and status not in {204, 304}
 
 
 def read_fields(headers: Headers) -> Fields:

@@ -133,32 +133,6 @@ async def test_http_1_0_gets_no_chunks_and_goes_on_where_the_end_is_known(
     assert goes_on or data.endswith(b"\r\n\r\nhello")
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        whole(200, b"abc"),
-        whole(200, b"abc", Content_Length=3),
-        streamed(200, b"abc"),
-        streamed(200, b"abc", Content_Length=3),
-    ],
-)
-async def test_a_connect_that_is_accepted_has_no_framing(wire: Wire, answer: Answer) -> None:
-    """RFC 9110, 9.3.6: what follows such a head is the tunnel."""
-    data = await talk(wire, answer, b"CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n" + NEXT)
-    assert re.search(b"content-length|transfer-encoding", data, re.IGNORECASE) is None
-    assert data.endswith(b"\r\nConnection: close\r\n\r\n")
-    assert data.count(b"HTTP/1.1 ") == 1
-
-
-async def test_a_connect_that_is_refused_is_answered_like_any_request(wire: Wire) -> None:
-    """RFC 9110, 9.3.6."""
-    data = await talk(
-        wire, whole(405, b"no", Allow="GET"), b"CONNECT b:443 HTTP/1.1\r\nHost: b:443\r\n\r\n"
-    )
-    assert b"\r\nContent-Length: 2\r\n" in data
-    assert data.endswith(b"\r\n\r\nno")
-
-
 @pytest.mark.parametrize("status", [100, 102, 103, 199])
 @pytest.mark.parametrize("make", [whole, streamed])
 async def test_an_interim_answer_of_the_application_ends_the_connection(
