@@ -12,7 +12,6 @@ from ohia.errors import ClientDisconnect, HTTPError
 from ohia.exchange import Exchange
 from ohia.http.headers import Headers
 from ohia.server.exchange import ServerExchange
-from ohia.server.limits import make_limits
 from ohia.server.server import Server
 
 Serve = Callable[..., AbstractAsyncContextManager[Server]]
@@ -299,19 +298,3 @@ async def test_a_request_leaves_nothing_for_the_cycle_collector(serve: Serve) ->
             writer.close()
     assert len(kept) == 20
     assert left <= 1
-
-
-def test_an_unknown_limit_is_named_with_the_known_ones() -> None:
-    with pytest.raises(TypeError, match=r"'max_heads'; its limits are max_target, max_head, "):
-        make_limits({"max_heads": 1})
-
-
-@pytest.mark.parametrize(("name", "value"), [("max_head", "1"), ("max_head", 1.5), ("grace", True)])
-def test_a_limit_takes_a_number(name: str, value: object) -> None:
-    with pytest.raises(TypeError, match=f"{name} takes"):
-        make_limits({name: value})
-
-
-def test_a_limit_is_not_below_zero() -> None:
-    with pytest.raises(ValueError, match="cannot be below zero"):
-        make_limits({"grace": -1})

@@ -20,7 +20,7 @@ from ohia.server.head import Head
 from ohia.server.limits import Limits
 from ohia.server.progress import taken, unsent
 from ohia.server.response import render_refusal
-from ohia.server.service import LAST_REQUEST, LONGEST_TICK, Service
+from ohia.server.service import LAST_REQUEST, Service
 from ohia.server.websocket import ServerSocket
 
 __all__ = ["Connection"]
@@ -564,7 +564,7 @@ class Connection(FlowControl):
         now = self._service.clock()
         if not self._is_idle:
             return
-        if now - self._since > LAST_REQUEST + LONGEST_TICK:  # `_since` is early by up to a tick
+        if now - self._since > LAST_REQUEST:
             self._close()
         else:
             self._since = now
