@@ -119,8 +119,7 @@ async def test_a_client_that_sends_nothing_more_is_not_waited_for(serve: Serve) 
 async def test_idle_connections_close_at_once_but_first_what_came_is_read(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "LAST_REQUEST", 0.0)  # so that all are idle for long
-    monkeypatch.setattr(connection, "LONGEST_TICK", 0.0)
+    monkeypatch.setattr(connection, "LAST_REQUEST", -1.0)  # so that all are idle for long
     async with serve(hello, grace=5) as server:
         idle, busy = (socket.create_connection(server.address) for _ in range(2))
         for each in (idle, busy):
