@@ -195,6 +195,22 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(console._kept) <= MOST_KEPT
 
 
+def test_a_signal_may_write_in_the_midst_of_a_write() -> None:
+    script = """
+        import os, signal
+        from ohia.console import console
+        def note(*_):
+            console.write("signal" + chr(10))
+        signal.signal(signal.SIGALRM, note)
+        with console._lock:
+            signal.raise_signal(signal.SIGALRM)
+        console.write("after" + chr(10))
+    """
+    command = [sys.executable, "-c", textwrap.dedent(script)]
+    done = subprocess.run(command, stderr=subprocess.PIPE, check=True, timeout=10)  # noqa: S603 - ours
+    assert done.stderr == b"signal\nafter\n"
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_leaves_what_is_kept_to_the_first_process() -> None:
     script = """
@@ -205,7 +221,7 @@ def test_a_fork_leaves_what_is_kept_to_the_first_process() -> None:
         with console._lock:
             child = os.fork()
             if not child:
-                os._exit(len(console._kept) or console._lock.locked())
+                os._exit(len(console._kept) > 0)
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     """
     reading, writing = os.pipe()

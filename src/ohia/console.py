@@ -30,7 +30,7 @@ class Console:
         """Begin anew, in a forked process: what is kept is for the first one to write."""
         self._kept = b""
         self._lost = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may write too, in the midst of it
         self._opening.close()
 
     def write(self, text: str) -> None:

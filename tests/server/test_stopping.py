@@ -494,8 +494,9 @@ def test_a_second_signal_ends_whatever_hangs(loop: str, answer: str, ending: str
 
 
 IMPATIENT = """
-import ohia.server.service, ohia.server.stopping
-ohia.server.service.LAST_WORDS = server.LAST_WORDS = ohia.server.stopping.CLOSING = 0.2
+import ohia.server.server, ohia.server.service, ohia.server.stopping
+ohia.server.service.LAST_WORDS = ohia.server.server.LAST_WORDS = 0.2
+ohia.server.stopping.CLOSING = 0.2
 listen(0, grace=0).run()
 """
 

@@ -125,15 +125,19 @@ def _handlers(servers: Sequence[Server], stop: Stop) -> dict[signal.Signals, OnS
         if terminal.has_gone():
             stop.on_signal(number)
             return
-        for server in servers:
-            stop.call(server.reload)
-        if not any(server.has_tls_files for server in servers):
-            console.write("ohia: SIGHUP changes nothing: no workers to replace, no certificates\n")
+        stop.call(functools.partial(_reload, servers))
 
     handlers: dict[signal.Signals, OnSignal] = dict.fromkeys(STOP_SIGNALS, stop.on_signal)
     if hasattr(signal, "SIGHUP"):
         handlers[signal.SIGHUP] = reload
     return handlers
+
+
+def _reload(servers: Sequence[Server]) -> None:
+    for server in servers:
+        server.reload()
+    if not any(server.has_tls_files for server in servers):
+        console.write("ohia: SIGHUP changes nothing: no workers to replace, no certificates\n")
 
 
 def _grace(servers: Sequence[Server]) -> float | None:
