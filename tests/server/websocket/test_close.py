@@ -257,7 +257,7 @@ async def test_our_close_to_a_peer_that_does_not_read_is_bounded(serve: Serve) -
 
     async def use(socket: Socket) -> None:
         sending = asyncio.create_task(fill(socket))
-        await until(lambda: socket.buffered > 0)
+        await until(lambda: is_stuck([socket]))
         await socket.close(4000, "enough")
         ends.append((await sending).code)
         ends.append(socket.close_code)
@@ -266,7 +266,8 @@ async def test_our_close_to_a_peer_that_does_not_read_is_bounded(serve: Serve) -
         peer.writer.transport.pause_reading()  # type: ignore[attr-defined]
         await until(lambda: len(ends) == 2)
         assert errors_of(server) == []
-    assert ends == [1006, 1006]  # no Close came back
+    assert ends[0] in {4000, 1006}  # whichever it hears of first
+    assert ends[1] == 1006  # no Close came back
 
 
 async def test_their_close_is_noticed_though_they_do_not_read(serve: Serve) -> None:
