@@ -1,4 +1,4 @@
-"""Parts of a request, timed by pyperf: `make bench`, or `python benchmarks/micro.py --fast`.
+"""Parts of a request, timed by pyperf: `make bench-micro`, or `python benchmarks/micro.py --fast`.
 
 Compare figures of one run only; the layers are given beside a guarded closure written by hand.
 """
