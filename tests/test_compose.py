@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import functools
 import gc
+import sys
 import types
 import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
@@ -616,6 +617,61 @@ async def test_a_generator_catches_downstream_s_error_at_its_yield(checked: bool
     assert log == ["yields_from >", "finally"]
 
 
+async def test_a_generator_goes_on_with_the_value_of_each_yield(checked: bool) -> None:
+    async def value(value: object) -> object:
+        return value
+
+    def middleware(ctx: Log, next: Next) -> Generator[Any, Any, None]:
+        for each in (value(None), value(1), next, value(None), value(2)):
+            ctx.append((yield each))
+
+    log: Log = []
+    assert await compose(middleware, checked=checked)(log) is None
+    assert log == [None, 1, None, None, 2]
+
+
+async def test_an_error_that_a_generator_caught_is_over(checked: bool) -> None:
+    def fails(ctx: Log) -> None:
+        raise ValueError("over and done")
+
+    def middleware(ctx: Log, next: Next) -> Generator[Any, Any, None]:
+        with contextlib.suppress(ValueError):
+            yield next
+        assert sys.exc_info() == (None, None, None)
+        yield answer(ctx)
+        raise KeyError("later")
+
+    with pytest.raises(KeyError) as caught:
+        await compose(middleware, fails, checked=checked)([])
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("end", ["close", "drop"])
+def test_a_chain_that_is_given_up_ends_its_generators_inside_out(end: str, checked: bool) -> None:
+    log: Log = []
+
+    def named(name: str) -> Callable[..., Any]:
+        def middleware(ctx: Log, next: Next) -> Generator[Any, Any, None]:
+            try:
+                yield next
+            finally:
+                log.append(name)
+
+        return middleware
+
+    async def waits(ctx: Log) -> None:
+        await asyncio.Future(loop=loop)
+
+    loop = asyncio.new_event_loop()
+    chain = compose(named("outer"), named("inner"), waits, checked=checked)(log)
+    chain.send(None)
+    if end == "close":
+        chain.close()
+    del chain
+    loop.close()
+    assert log == ["inner", "outer"]
+
+
 async def test_context_variables_are_seen_in_both_directions(checked: bool) -> None:
     variable: ContextVar[str] = ContextVar("variable", default="")
 
@@ -845,6 +901,7 @@ class Plan:
     calls: int = 1
     catches: bool = False
     raises_after: bool = False
+    tells: bool = True
 
 
 def boom_if(wanted: bool, place: int) -> None:
@@ -875,7 +932,7 @@ def expect(plans: list[Plan], log: Log, place: int = 0) -> object:
         value = type(error).__name__
     log.append(("leave", place))
     boom_if(plan.raises_after, place)
-    return place, value
+    return (place, value) if plan.tells else None
 
 
 def make_async(plan: Plan, place: int) -> Callable[..., Any]:
@@ -892,7 +949,7 @@ def make_async(plan: Plan, place: int) -> Callable[..., Any]:
             value = type(error).__name__
         log.append(("leave", place))
         boom_if(plan.raises_after, place)
-        return place, value
+        return (place, value) if plan.tells else None
 
     return middleware
 
@@ -918,7 +975,7 @@ def make_generator(plan: Plan, place: int) -> Callable[..., Any]:
             value = type(error).__name__
         log.append(("leave", place))
         boom_if(plan.raises_after, place)
-        return place, value
+        return (place, value) if plan.tells else None
 
     return middleware
 
@@ -966,6 +1023,7 @@ PLANS = st.lists(
         calls=st.sampled_from([1, 1, 1, 0, 2]),
         catches=st.booleans(),
         raises_after=st.sampled_from([False, False, False, True]),
+        tells=st.booleans(),
     ),
     max_size=6,
 )

@@ -40,29 +40,29 @@ async def _nothing() -> None:
 async def drive(
     generator: Generator[Any, Any, R],
     next: Callable[[], Awaitable[Any]] = _nothing,
+    value: object = None,
+    failure: BaseException | None = None,
 ) -> R:
     """Run `generator` to its end and return what it returns.
 
     Each yielded item is awaited as `to_awaitable` understands it; `next` itself is called first.
-    Every error, cancellation too, is thrown into the generator at its `yield`.
+    Every error, cancellation too, is thrown into the generator at its `yield`. One that has begun
+    goes on with `failure`, else with `value`.
     """
-    send = generator.send
-    failure: BaseException | None = None
     try:
-        item = send(None)
         while True:
+            if failure is None:
+                item = generator.send(value)
+            else:
+                item = None  # here and below: what holds the error would make a cycle with it
+                try:
+                    item = generator.throw(failure)
+                finally:
+                    failure = None
             try:
                 value = await (next() if item is next else to_awaitable(item))
             except BaseException as error:  # noqa: BLE001 - the generator decides
                 failure = error
-            else:
-                item = send(value)
-                continue
-            item = None  # here and below: what holds the error would make a cycle with it
-            try:
-                item = generator.throw(failure)
-            finally:
-                failure = None
     except StopIteration as stop:
         result: R = stop.value
         return result

@@ -11,18 +11,17 @@ import inspect
 import os
 import reprlib
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from dataclasses import dataclass
 from types import AsyncGeneratorType, CoroutineType
 from typing import Any, cast
 
-from ohia.co import drive, is_generator
+from ohia.co import drive, is_generator, to_awaitable
 from ohia.errors import NextCalledTwice
 from ohia.types import Middleware
 
 __all__ = ["Composed", "Downstream", "check_middleware", "compose", "middleware_name"]
 
 # The context is whatever the caller composes for, and any value may go upstream.
-Step = Callable[[Any, Any], Coroutine[Any, Any, Any]]
+Step = Callable[..., Coroutine[Any, Any, Any]]
 
 
 class Downstream:
@@ -32,12 +31,14 @@ class Downstream:
     cost: whoever makes one sets all four.
     """
 
-    __slots__ = ("ctx", "name", "outer", "step")
+    __slots__ = ("ctx", "name", "outer", "result", "step")
 
     ctx: Any
     outer: Any
     step: Step | None
     name: str
+    result: object
+    """What `items` met at the end."""
 
     def __call__(self) -> Coroutine[Any, Any, Any]:
         """Start what is downstream; its value is what downstream returns."""
@@ -53,18 +54,24 @@ class Downstream:
     def __iter__(self) -> Generator["Downstream", Any, Any]:  # noqa: PYI058 - it has a value
         return (yield self)
 
+    def items(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """Yield what `generator` yields, and keep what it returns: a `for` would lose that."""
+        self.result = yield from generator
+        return self.result
+
 
 class Composed:
     """A middleware made of others: `await composed(ctx)`, or `composed(ctx, next)` in a chain."""
 
     def __init__(self, middleware: tuple[Middleware, ...], first: Step) -> None:
         self.middleware = middleware
-        self._first = first
+        self.first = first
+        """What a call runs; for whoever calls it once a request."""
         self._name = "composed"
 
     def __call__(self, ctx: Any, next: Any = None) -> Coroutine[Any, Any, Any]:  # noqa: ANN401
         """Run the chain around `ctx`; `next` is what its last `next()` meets."""
-        return self._first(ctx, next)
+        return self.first(ctx, next)
 
 
 def compose(*middleware: Any, checked: bool | None = None) -> Composed:  # noqa: ANN401 - lists too
@@ -84,7 +91,7 @@ def compose(*middleware: Any, checked: bool | None = None) -> Composed:  # noqa:
     link = _link_checked if checked else _link
     step: Step = _end
     for each in reversed(members):
-        step = link(_layer(each), step)
+        step = link(_Layer(each), step)
     return Composed(members, step)
 
 
@@ -204,24 +211,27 @@ def _function_of(fn: Any) -> Any:  # noqa: ANN401 - any callable
 # --- layers ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Layer:
-    """One middleware: how to run it, its name, and how its author waits for something."""
+    """One middleware, and how it is run: decided here once, by its kind and by what it takes."""
 
-    run: Callable[[Any, Any], Coroutine[Any, Any, Any]]
+    run: Callable[..., Coroutine[Any, Any, Any]]
     name: str
     verb: str
+    """How its author waits for something."""
+    is_last: bool
+    """Whether it is run without a `next`, so that nothing can be downstream."""
+    generate: Callable[..., Generator[Any, Any, Any]] | None
+    """The middleware itself, if it is a generator function."""
 
-
-def _layer(fn: Any) -> _Layer:  # noqa: ANN401 - checked by then
-    """Return how `fn` is run, decided here once: by its kind and by what it takes."""
-    call = fn if _places(fn) >= 2 else _without_next(fn)
-    verb = _verb(fn)
-    if verb == "await":
-        return _Layer(call, middleware_name(fn), verb)
-    if verb == "yield":
-        return _Layer(_driven(call), middleware_name(fn), verb)
-    return _Layer(_answered(call), middleware_name(fn), _verb(inspect.unwrap(fn)))
+    def __init__(self, fn: Any) -> None:  # noqa: ANN401 - checked by then
+        takes_next = _places(fn) >= 2
+        call = fn if takes_next else _without_next(fn)
+        kind = _verb(fn)
+        self.name = middleware_name(fn)
+        self.verb = _verb(inspect.unwrap(fn)) if kind == "return" else kind
+        self.is_last = kind == "await" and not takes_next
+        self.generate = call if kind == "yield" else None
+        self.run = RUN[kind](call)
 
 
 def _verb(fn: Any) -> str:  # noqa: ANN401 - any callable
@@ -240,11 +250,17 @@ def _is_awaitable_generator(function: Any) -> bool:  # noqa: ANN401 - a function
 
 
 def _without_next(fn: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
-    return lambda ctx, _next: fn(ctx)
+    def call(ctx: Any, _next: Any = None) -> Any:  # noqa: ANN401 - see Step
+        return fn(ctx)
+
+    return call
 
 
 def _driven(call: Callable[[Any, Any], Any]) -> Step:
-    return lambda ctx, downstream: drive(call(ctx, downstream), downstream)
+    def driven(ctx: Any, next: Any) -> Coroutine[Any, Any, Any]:  # noqa: ANN401 - see Step
+        return drive(call(ctx, next), next)
+
+    return driven
 
 
 def _answered(call: Callable[[Any, Any], Any]) -> Step:
@@ -252,6 +268,14 @@ def _answered(call: Callable[[Any, Any], Any]) -> Step:
         return await _finish(call(ctx, next), next)
 
     return answered
+
+
+# What runs a call of each kind.
+RUN: dict[str, Callable[[Callable[..., Any]], Step]] = {
+    "await": lambda call: call,
+    "yield": _driven,
+    "return": _answered,
+}
 
 
 async def _finish(result: Any, *next: Any) -> Any:  # noqa: ANN401 - whatever a plain function gave
@@ -268,7 +292,7 @@ async def _finish(result: Any, *next: Any) -> Any:  # noqa: ANN401 - whatever a 
     return result
 
 
-async def _end(_ctx: Any, outer: Any) -> Any:  # noqa: ANN401 - see Step
+async def _end(_ctx: Any, outer: Any = None) -> Any:  # noqa: ANN401 - see Step
     """Stand behind the last middleware: nothing, or the `next` that the whole was given."""
     if outer is not None:
         return await _finish(outer() if callable(outer) else outer)
@@ -277,14 +301,56 @@ async def _end(_ctx: Any, outer: Any) -> Any:  # noqa: ANN401 - see Step
 
 def _link(layer: _Layer, following: Step) -> Step:
     run, name = layer.run, layer.name
+    if layer.is_last:
+        return run
+    if layer.generate is not None:
+        return _link_generator(layer.generate, name, following)
 
-    def step(ctx: Any, outer: Any) -> Coroutine[Any, Any, Any]:  # noqa: ANN401 - see Step
+    def step(ctx: Any, outer: Any = None) -> Coroutine[Any, Any, Any]:  # noqa: ANN401 - see Step
         downstream = Downstream()
         downstream.ctx = ctx
         downstream.outer = outer
         downstream.step = following
         downstream.name = name
         return run(ctx, downstream)
+
+    return step
+
+
+def _link_generator(
+    generate: Callable[..., Generator[Any, Any, Any]], name: str, following: Step
+) -> Step:
+    """Link by `drive`, but for its usual case: `yield next`, once, and None comes back.
+
+    A `for` resumes a generator with None and hears of its end without StopIteration, which costs
+    more than all the rest.
+    """
+
+    async def step(ctx: Any, outer: Any = None) -> Any:  # noqa: ANN401 - see Step
+        downstream = Downstream()
+        downstream.ctx = ctx
+        downstream.outer = outer
+        downstream.step = following
+        downstream.name = name
+        failure = None
+        items = downstream.items(generate(ctx, downstream))
+        for item in items:
+            try:
+                if item is downstream and downstream.step is following:
+                    downstream.step = None
+                    value = await following(ctx, outer)
+                else:
+                    value = await to_awaitable(item)
+            except BaseException as error:  # noqa: BLE001 - the generator decides
+                value, failure = None, error
+                break
+            if value is not None:
+                break
+        else:
+            return downstream.result
+        rest = drive(items, downstream, value, failure)
+        failure = None  # it would make a cycle with this frame
+        return await rest
 
     return step
 
@@ -306,7 +372,7 @@ class _CheckedDownstream(Downstream):
 
 
 def _link_checked(layer: _Layer, following: Step) -> Step:
-    async def step(ctx: Any, outer: Any) -> Any:  # noqa: ANN401 - see Step
+    async def step(ctx: Any, outer: Any = None) -> Any:  # noqa: ANN401 - see Step
         downstream = _CheckedDownstream()
         downstream.ctx = ctx
         downstream.outer = outer
