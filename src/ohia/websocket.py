@@ -3,10 +3,8 @@
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from typing import Any, Literal, TypeVar, overload
-
-import msgspec
 
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Socket
@@ -19,7 +17,7 @@ Listener = TypeVar("Listener", bound=Callable[..., object])
 
 MAX_UNSENT = 4 * 1024 * 1024  # bytes; a peer that reads nothing must not fill the memory
 MAX_REASON = 123  # bytes: a control frame holds 125, two are the code (RFC 6455, 5.5)
-SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)})
+SENDABLE_CODES = (range(1000, 1004), range(1007, 1015), range(3000, 5000))
 
 
 class Sent:
@@ -83,10 +81,8 @@ class WebSocket:
         WebSocketClosed when the peer is gone, and when more than 4 MiB were sent without
         waiting to a peer that does not read.
         """
-        if isinstance(message, bytearray | memoryview):
-            message = bytes(message)
-        elif not isinstance(message, str | bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"a message is str or bytes, got {message!r}; see send_json()")
+        if not isinstance(message, (str, bytes)):  # `str | bytes` would be made for each message
+            message = to_bytes(message)
         if self._socket.buffered > MAX_UNSENT:
             raise WebSocketClosed(1008, "the peer does not read what is sent; await send()")
         waiting = self._socket.send(message)
@@ -96,11 +92,11 @@ class WebSocket:
         """Hand over `value` as JSON text."""
         return self.send(encode_json(value, None, self._json_default).decode())
 
-    async def receive(self) -> str | bytes:
+    def receive(self) -> Coroutine[Any, Any, str | bytes]:
         """Return the next message; raise WebSocketClosed with code and reason after the last."""
         if self._pump is not None:
             raise RuntimeError("receive() and on() exclude each other")
-        return await self._socket.receive()
+        return self._socket.receive()
 
     @overload
     async def receive_json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
@@ -111,18 +107,21 @@ class WebSocket:
 
         What is not raises msgspec.DecodeError.
         """
+        import msgspec  # noqa: PLC0415 - see ohia.late
+
         message = await self.receive()
         if type is None:
             return msgspec.json.decode(message)
         return msgspec.json.decode(message, type=type)
 
-    async def __aiter__(self) -> AsyncIterator[str | bytes]:
-        while True:
-            try:
-                message = await self.receive()
-            except WebSocketClosed:
-                return
-            yield message
+    def __aiter__(self) -> AsyncIterator[str | bytes]:
+        return self
+
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except WebSocketClosed:
+            raise StopAsyncIteration from None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close with `code` and `reason`, and wait for the peer to agree. Again: only wait.
@@ -130,7 +129,7 @@ class WebSocket:
         A code that must not be sent (RFC 6455, 7.4) or a reason of more than 123 bytes is
         ValueError.
         """
-        if code not in SENDABLE_CODES:
+        if not any(code in each for each in SENDABLE_CODES):
             raise ValueError(f"invalid close code {code!r}")
         if len(reason.encode()) > MAX_REASON:
             raise ValueError(f"a close reason has at most {MAX_REASON} bytes")
@@ -191,6 +190,13 @@ class WebSocket:
             result = listener(*args)
             if inspect.isawaitable(result):
                 await result
+
+
+def to_bytes(message: bytearray | memoryview) -> bytes:
+    """Return a copy of what can change, and raise TypeError for what is no message at all."""
+    if not isinstance(message, (bytearray, memoryview)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a message is str or bytes, got {message!r}; see send_json()")
+    return bytes(message)
 
 
 def cut_reason(reason: str) -> str:

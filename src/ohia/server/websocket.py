@@ -1,8 +1,8 @@
 """The raw WebSocket of ohia's own server: the contract of `ohia.exchange.Socket`.
 
-websockets' sans-I/O protocol reads and writes frames (RFC 6455, RFC 7692); here are the
-transport, the bounded queue, the close handshake, the pings and every wait. Deadlines are plain
-numbers that the service's one timer looks at.
+Frames and messages are read and made elsewhere; here are the transport, the bounded queue, the
+close handshake, the pings and every wait. Deadlines are plain numbers that the service's one
+timer looks at.
 """
 
 import asyncio
@@ -11,53 +11,66 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
 
-from websockets.exceptions import ProtocolError
-from websockets.frames import Frame, Opcode
-from websockets.protocol import OPEN
+from websockets.exceptions import PayloadTooBig, ProtocolError
+from websockets.frames import Close
 
 from ohia.errors import WebSocketClosed
 from ohia.exchange import SocketOptions
 from ohia.server.flow import Drained, FlowControl
+from ohia.server.frames import (
+    BINARY,
+    CLOSE,
+    COMPRESSED,
+    CONTROL,
+    FIN,
+    OPCODE,
+    PING,
+    PONG,
+    TEXT,
+    FrameReader,
+    render_frame,
+)
 from ohia.server.handshake import Handshake
 from ohia.server.messages import Messages
 from ohia.server.service import Service
 
 __all__ = ["ServerSocket"]
 
-# Bytes given to the parser at once: what they inflate to, or the frames in them, stay bounded.
-SLICE = 4 * 1024
-LARGE_SLICE = 16 * 1024  # within a frame that is larger than the last
-# Frames, or KiB of them, that are taken before other connections have their turn: milliseconds.
+# Frames, or KiB of messages, that are taken before others have their turn: milliseconds.
 TURN = 512
 MAX_REASON = 123  # bytes that a Close frame has for its reason (RFC 6455, 5.5)
-PONG_HEAD = b"\x8a"
-CLOSE_HEAD = 0x88
-TEXT, BINARY, PONG = Opcode.TEXT, Opcode.BINARY, Opcode.PONG
+# How a connection fails that cannot be understood (RFC 6455, 7.4.1).
+CODES = {ProtocolError: 1002, UnicodeDecodeError: 1007, PayloadTooBig: 1009}
 
 
 class ServerSocket(FlowControl):
     """One upgraded connection."""
 
     __slots__ = (
+        "_answers",
         "_client_went",
         "_cut_at",
+        "_deflate",
+        "_frames",
         "_goodbye",
+        "_has_their_close",
         "_has_turn_ahead",
-        "_held",
+        "_is_deaf",
         "_is_eof",
         "_is_heard",
+        "_is_hungry",
         "_is_reading",
         "_keepalive_payload",
         "_late_pong",
+        "_messages",
         "_options",
         "_over",
         "_ping_at",
         "_pings",
-        "_protocol",
         "_queue",
         "_receiver",
+        "_sent",
         "_service",
-        "_start",
         "_transport",
         "_unsent",
         "close_code",
@@ -70,6 +83,7 @@ class ServerSocket(FlowControl):
     _transport: asyncio.Transport
     _client_went: Callable[[], None] | None
     _receiver: asyncio.Future[None] | None
+    _sent: Close | None
     _over: asyncio.Event | None
     _keepalive_payload: bytes | None
     _late_pong: bytes | None
@@ -99,14 +113,15 @@ class ServerSocket(FlowControl):
         self.close_code = None
         self.close_reason = ""
         self.size = 0
-        self._protocol = Messages(options)
-        self._protocol.extensions = handshake.extensions
+        self._deflate = handshake.deflate
+        self._frames = FrameReader(can_inflate=self._deflate is not None)
+        self._messages = Messages(options, self._deflate)
         self._queue: deque[str | bytes] = deque()
-        self._receiver = self._over = None
-        self._held = b""
-        self._start = 0
+        self._receiver = self._over = self._sent = None
         self._has_turn_ahead = self._is_eof = self._is_heard = False
-        self._is_reading = True
+        self._has_their_close = self._is_deaf = False
+        self._is_reading = self._is_hungry = True
+        self._answers: list[bytes] = []
         self._pings: dict[bytes, tuple[float, asyncio.Future[float]]] = {}
         self._keepalive_payload = self._late_pong = self._goodbye = None
         self._unsent = 0
@@ -126,28 +141,28 @@ class ServerSocket(FlowControl):
             service.quicken(timeout)
         transport.set_protocol(self)
         service.add(self)
-        self._held = early
-        self._feed()
+        self._frames.feed(early)
+        self._read()
 
     # What the transport calls.
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, as far as there is room for what they hold."""
         self._is_heard = True
-        self._held = self._held[self._start :] + data if self._held else data
-        self._start = 0
-        self._feed()
+        if not self._is_deaf:
+            self._frames.feed(data)
+            self._read()
 
     def eof_received(self) -> bool:
         """Close, unless what came before is still to be answered."""
         self._is_eof = True
-        is_owed = self._goodbye is not None or bool(self._held)
+        is_owed = self._goodbye is not None or not self._is_hungry
         return is_owed and self._transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell whoever waits, and let go of everything."""
         self.is_lost = True
-        self._held = b""
+        self._frames.clear()
         self._goodbye = None
         self._note_close()
         went, self._client_went = self._client_went, None
@@ -156,7 +171,6 @@ class ServerSocket(FlowControl):
             if went is not None:
                 went()
         self._ping_at = self._cut_at = inf
-        self._protocol.receive_eof()
         self._service.remove(self)
         self.task = None
         if self._over is not None:
@@ -167,7 +181,7 @@ class ServerSocket(FlowControl):
         """Wake whoever waits; answer the last ping (RFC 6455, 5.5.3)."""
         super().resume_writing()
         pong, self._late_pong = self._late_pong, None
-        if pong is not None and self._protocol.close_sent is None and not self.is_lost:
+        if pong is not None and self._sent is None and not self.is_lost:
             self._transport.write(pong)
 
     @property
@@ -190,14 +204,15 @@ class ServerSocket(FlowControl):
         """Hand over one message; return what to wait for, if anything."""
         self._check_open()
         if isinstance(data, str):
-            frame = Frame(TEXT, data.encode())
+            first, payload = FIN | TEXT, data.encode()
         elif isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
-            frame = Frame(BINARY, data)
+            first, payload = FIN | BINARY, data
         else:
             raise TypeError(f"a message is str or bytes, got {data!r}")
-        # Not through the protocol: it sends nothing more once it has a Close, even one held back.
-        self.size += len(frame.data)
-        self._transport.write(frame.serialize(mask=False, extensions=self._protocol.extensions))
+        self.size += len(payload)
+        if self._deflate is not None:
+            first, payload = first | COMPRESSED, self._deflate.deflate(payload)
+        self._transport.write(render_frame(first, payload))
         return Drained(self) if self.is_paused else None
 
     async def receive(self) -> str | bytes:
@@ -205,7 +220,8 @@ class ServerSocket(FlowControl):
         if self._receiver is not None:
             raise RuntimeError("another task is receiving from this WebSocket already")
         while not self._queue:
-            self._say_goodbye()
+            if self._goodbye is not None:
+                self._say_goodbye()
             if self.close_code is not None:
                 raise self.lost_error()
             self._receiver = self._service.loop.create_future()
@@ -215,7 +231,7 @@ class ServerSocket(FlowControl):
                 self._receiver = None
         message = self._queue.popleft()
         if not self._is_reading:
-            self._feed_soon()  # not now: an application that finds more each time keeps the loop
+            self._read_soon()  # not now: an application that finds more each time keeps the loop
         return message
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
@@ -231,8 +247,7 @@ class ServerSocket(FlowControl):
         payload = secrets.token_bytes(8)
         answered: asyncio.Future[float] = self._service.loop.create_future()
         self._pings[payload] = (self._service.loop.time(), answered)
-        self._protocol.send_ping(payload)
-        self._flush()
+        self._transport.write(render_frame(FIN | PING, payload))
         try:
             return await answered
         finally:
@@ -248,55 +263,66 @@ class ServerSocket(FlowControl):
 
     # Reading.
 
-    def _feed(self) -> None:
-        """Give the parser what came, a slice at a time, while the queue has room.
+    def _read(self) -> None:
+        """Take frames while the queue has room; then read from the network if there is none left.
 
         Many small frames take several turns, so that other connections have theirs.
         """
-        work = 0
-        size = SLICE
-        while self._start < len(self._held) and work < TURN and not self._is_full():
-            part = self._held[self._start : self._start + size]
-            self._start += len(part)
-            self._protocol.receive_data(part)
-            new = self._take_events()
-            self._flush(may_wait=True)
-            work += new
-            size = SLICE if new else LARGE_SLICE
-        if self._start >= len(self._held):
-            self._held = b""
-            self._start = 0
-        elif not self._is_full():
-            self._feed_soon()
-        self._update_reading()
+        try:
+            self._take_frames()
+        except (ProtocolError, UnicodeDecodeError, PayloadTooBig) as error:
+            reason = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+            self._fail(CODES[type(error)], reason)
+        if self._queue:
+            self._wake_receiver()
+        if self._answers:
+            self._send_answers()
+        if self._is_hungry is not self._is_reading or self._is_eof:
+            self._update_reading()
 
-    def _feed_soon(self) -> None:
+    def _take_frames(self) -> None:
+        frames, messages, queue = self._frames, self._messages, self._queue
+        max_queue = self._options.max_queue
+        work = 0
+        while len(queue) < max_queue or self._sent is not None:  # then what comes is dropped
+            if work >= TURN:
+                self._read_soon()
+                break
+            payload = frames.read(messages.room)
+            if payload is None:
+                self._is_hungry = True
+                return
+            work += 1
+            if frames.first & CONTROL:
+                self._take_control(frames.first & OPCODE, payload)
+            elif self._sent is None:
+                message = messages.take(frames.first, payload)
+                if message is not None:
+                    queue.append(message)
+                    work += len(message) // 1024
+        self._is_hungry = False
+
+    def _take_control(self, opcode: int, payload: bytes) -> None:
+        """Answer a ping or a Close, take a pong (RFC 6455, 5.5)."""
+        if opcode == CLOSE:
+            close = Close.parse(payload)
+            self._has_their_close = True
+            self._part(close, payload)
+        elif opcode == PONG:
+            self._pong(payload)
+        elif self.is_paused:  # a peer that takes nothing could send pings for ever
+            self._late_pong = render_frame(FIN | PONG, payload)
+        else:
+            self._answers.append(render_frame(FIN | PONG, payload))
+
+    def _read_soon(self) -> None:
         if not self._has_turn_ahead:
             self._has_turn_ahead = True
             self._service.loop.call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
         self._has_turn_ahead = False
-        self._feed()
-
-    def _is_full(self) -> bool:
-        """Say whether the application has enough to do; what comes after a close is dropped."""
-        is_open = self._protocol.state is OPEN
-        return is_open and len(self._queue) >= self._options.max_queue
-
-    def _take_events(self) -> int:
-        """Take what the parser has found; return how much work it was."""
-        work = 0
-        for frame in self._protocol.events_received():
-            if isinstance(frame, Frame):
-                work += 1 + len(frame.data) // 1024
-                if frame.opcode is PONG:
-                    self._pong(bytes(frame.data))
-        messages = self._protocol.take()
-        if messages:
-            self._queue.extend(messages)
-            self._wake_receiver()
-        return work
+        self._read()
 
     def _wake_receiver(self) -> None:
         if self._receiver is not None and not self._receiver.done():
@@ -307,56 +333,30 @@ class ServerSocket(FlowControl):
         if self._transport.is_closing():
             return
         if self._is_eof:
-            if not self._held and self._goodbye is None:
+            if self._is_hungry and self._goodbye is None:
                 self._shut()
-            return
-        wanted = not (self._held or self._is_full())
-        if wanted and not self._is_reading:
+        elif self._is_hungry:
             self._is_reading = True
             self._transport.resume_reading()
-        elif not wanted and self._is_reading:
+        else:
             self._is_reading = False
             self._transport.pause_reading()
 
     # Writing.
 
-    def _flush(self, *, may_wait: bool = False) -> None:
-        """Write the control frames that the protocol has made; after the last one, close.
-
-        The last one may wait until the application has answered what came before.
-        """
-        writes = self._protocol.data_to_send()
-        if self.is_lost or not writes:
-            return
-        is_last = not writes[-1]  # an empty one stands for the end
-        if is_last and may_wait and self._queue and len(writes) > 1 and writes[-2][0] == CLOSE_HEAD:
-            self._goodbye = writes[-2]
-            self._cut_after(self._options.close_timeout)
-            del writes[-2:]
-            is_last = False
-        if self.is_paused:
-            writes = self._keep_pongs(writes)
-        if writes:
-            self._transport.write(b"".join(writes))
-        self._note_close()
-        if is_last:
-            self._shut()
-
-    def _keep_pongs(self, writes: list[bytes]) -> list[bytes]:
-        """Keep the last pong for a peer that takes nothing; it could send pings for ever."""
-        pongs = [each for each in writes if each[:1] == PONG_HEAD]
-        if pongs:
-            self._late_pong = pongs[-1]
-        return [each for each in writes if each[:1] != PONG_HEAD]
+    def _send_answers(self) -> None:
+        answers, self._answers = self._answers, []
+        if answers and not self._transport.is_closing():
+            self._transport.write(b"".join(answers))
 
     def _check_open(self) -> None:
         if self.close_code is not None or self._transport.is_closing():
             raise self.lost_error()
-        if self._protocol.close_sent is not None and self._goodbye is None:
+        if self._sent is not None and self._goodbye is None:
             raise self._sent_error()
 
     def _sent_error(self) -> WebSocketClosed:
-        sent = self._protocol.close_sent
+        sent = self._sent
         return (
             WebSocketClosed(1006, "") if sent is None else WebSocketClosed(sent.code, sent.reason)
         )
@@ -366,17 +366,44 @@ class ServerSocket(FlowControl):
     def _start_close(self, code: int, reason: str) -> None:
         """Send Close, unless one was sent; from now on what comes is dropped."""
         self._say_goodbye()
-        if self._protocol.state is not OPEN or self.is_lost:
+        if self._sent is not None or self.is_lost:
             return
+        close = Close(code, reason)
         try:
             if len(reason.encode()) > MAX_REASON:
                 raise ValueError(f"a close reason has at most {MAX_REASON} bytes, got {reason!r}")
-            self._protocol.send_close(code, reason)
+            payload = close.serialize()
         except ProtocolError as error:
             raise ValueError(f"a Close frame cannot have the code {code}: {error}") from None
-        self._flush()
+        self._sent = close
+        self._messages.drop()
+        self._transport.write(render_frame(FIN | CLOSE, payload))
         self._cut_after(self._options.close_timeout)
-        self._feed()
+        self._read()
+
+    def _fail(self, code: int, reason: str, *, may_wait: bool = True) -> None:
+        """End a connection that cannot go on (RFC 6455, 7.1.7)."""
+        close = Close(code, reason)
+        self._part(close, close.serialize(), may_wait=may_wait)
+
+    def _part(self, close: Close, payload: bytes, *, may_wait: bool = True) -> None:
+        """Say Close, unless it was said, and hear nothing more.
+
+        It may wait until the application has answered what came before.
+        """
+        self._is_deaf = self._is_hungry = True  # and swallows what comes
+        self._frames.clear()
+        if self._sent is None:
+            self._sent = close
+            goodbye = render_frame(FIN | CLOSE, payload)
+            if self._queue and may_wait:
+                self._goodbye = goodbye
+                self._cut_after(self._options.close_timeout)
+                return
+            self._answers.append(goodbye)
+        self._send_answers()
+        self._note_close()
+        self._shut()
 
     def _say_goodbye(self) -> None:
         """Send the Close that was held back, if one was."""
@@ -389,15 +416,9 @@ class ServerSocket(FlowControl):
         self._shut()
 
     def _note_close(self) -> None:
-        """Learn from the protocol with which code the socket has closed."""
-        protocol = self._protocol
-        received, sent = protocol.close_rcvd, protocol.close_sent
-        if self._goodbye is not None:
-            return
-        if received is not None and (sent is received or sent is None):
-            self._closed(received.code, received.reason)
-        elif sent is not None and (received is not None or protocol.eof_sent):
-            self._closed(sent.code, sent.reason)
+        """Be closed, if both sides have said so, or we will not hear the other."""
+        if self._is_deaf and self._sent is not None and self._goodbye is None:
+            self._closed(self._sent.code, self._sent.reason)
 
     def _closed(self, code: int, reason: str) -> None:
         """Be closed, once: wake who waits, fail the pings."""
@@ -413,8 +434,7 @@ class ServerSocket(FlowControl):
 
     def _shut(self) -> None:
         """Close the TCP connection, as a server does first (RFC 6455, 7.1.1)."""
-        received = self._protocol.close_rcvd is not None
-        if received or self._is_eof or not self._transport.can_write_eof():
+        if self._has_their_close or self._is_eof or not self._transport.can_write_eof():
             self._transport.close()
             self._cut_after(self._options.close_timeout)
             return
@@ -438,23 +458,21 @@ class ServerSocket(FlowControl):
 
         It lives if we do not listen, if it sends anything, and if it takes what is sent.
         """
-        if self._protocol.state is not OPEN:
+        if self._sent is not None:
             self._ping_at = inf
         elif self._keepalive_payload is None or self._options.ping_timeout is None:
             self._keepalive(now)
         elif self._is_heard or not self._is_reading or self.buffered < self._unsent:
             self._await_sign(now, self._options.ping_timeout)
         else:
-            self._protocol.fail(1011, "no answer to a ping")
-            self._flush()
+            self._fail(1011, "no answer to a ping", may_wait=False)
             if self.is_paused:
                 self.cut()
 
     def _keepalive(self, now: float) -> None:
         interval, timeout = self._options.ping_interval, self._options.ping_timeout
         self._keepalive_payload = secrets.token_bytes(4)
-        self._protocol.send_ping(self._keepalive_payload)
-        self._flush()
+        self._transport.write(render_frame(FIN | PING, self._keepalive_payload))
         if timeout is not None:
             self._await_sign(now, timeout)
         else:

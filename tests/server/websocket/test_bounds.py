@@ -10,6 +10,7 @@ import tracemalloc
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -120,6 +121,26 @@ async def test_many_small_bombs_wait_unread(serve: Serve) -> None:
         assert await peer.read() == (CLOSE, NORMAL)
     assert sizes == [MB] * 30
     assert max(held) <= 2 + 4  # the queue, and what one slice of input holds
+
+
+async def test_what_has_grown_counts_for_a_turn(serve: Serve) -> None:
+    deflate = zlib.compressobj(wbits=-12)
+    bomb = frame(BINARY, deflate.compress(bytes(MB)) + deflate.flush(zlib.Z_SYNC_FLUSH)[:-4], rsv=4)
+    held: list[int] = []
+
+    async def use(socket: Socket) -> None:
+        assert isinstance(socket, ServerSocket)
+        while len(held) < 3:
+            held.append(len(socket._queue))
+            await asyncio.sleep(0)
+
+    options = SocketOptions(ping_interval=None, max_queue=100)
+    async with (
+        serve(upgrading(use, options)) as server,
+        dial(server, bomb * 30, request=DEFLATE) as peer,
+    ):
+        assert await peer.read() == (CLOSE, NORMAL)
+    assert [later - before for before, later in pairwise(held)] == [1, 1]
 
 
 @pytest.mark.parametrize(

@@ -238,6 +238,28 @@ async def test_bytes_after_a_close_are_dropped(serve: Serve) -> None:
         assert errors_of(server) == []
 
 
+async def test_a_peer_that_failed_behind_a_full_queue_is_heard_to_go(serve: Serve) -> None:
+    """Not only at the end of `linger_timeout`: reading goes on, though nothing is taken."""
+    ends: list[object] = []
+
+    async def use(socket: Socket) -> None:
+        await asyncio.sleep(0)
+        ends.append(await socket.receive())
+        ends.append(await end_of(socket))
+
+    options = SocketOptions(compression=False, ping_interval=None, max_queue=1)
+    data = frame(TEXT, b"m") + b"\xff" * 99
+    async with (
+        serve(upgrading(use, options), linger_timeout=1000) as server,
+        dial(server, data) as peer,
+    ):
+        assert await peer.rest() == [(CLOSE, payload(1002, "15 is no opcode"))]
+        peer.writer.close()
+        async with asyncio.timeout(10):
+            await until(lambda: not server.connections)
+    assert ends == ["m", (1002, "15 is no opcode")]
+
+
 async def fill(socket: Socket) -> WebSocketClosed:
     """Send until the peer takes no more; return what ends the wait."""
     try:
