@@ -41,6 +41,6 @@ def parts(python: Path, rounds: int) -> list[Figures]:
 def output(python: Path, *arguments: str) -> str:
     """Run a program to its end and return what it printed."""
     command = [str(python), *arguments]
-    told = os.environ | ENVIRONMENT
+    told = os.environ | ENVIRONMENT | {"PYTHONDONTWRITEBYTECODE": ""}  # nobody compiles twice
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=told)
     return done.stdout

@@ -11,30 +11,32 @@ import traceback
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ohia.adapters import asgi
-from ohia.compose import check_middleware, middleware_name
+from ohia.compose import Composed, check_middleware, middleware_name
 from ohia.compose import compose as compose_middleware
 from ohia.console import console
 from ohia.context import Context
 from ohia.debug import Log, debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.events import Emitter
-from ohia.exchange import Exchange
-from ohia.http.forwarded import Proxy, compile_proxy
+from ohia.exchange import Exchange, Handler
 from ohia.json import JsonDefault
 from ohia.keygrip import Keygrip, Keys
 from ohia.lifespan import Lifespan, LifespanFunction
 from ohia.request import Request
 from ohia.respond import respond, respond_with_error
 from ohia.response import Response
-from ohia.server.server import Server
 from ohia.sources import close_source
 from ohia.state import S
 from ohia.types import Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
 from ohia.websocket import cut_reason
+
+if TYPE_CHECKING:
+    from ohia.http.forwarded import Proxy
+    from ohia.server.server import Server
 
 __all__ = ["Ohia"]
 
@@ -65,7 +67,7 @@ class Ohia(Emitter, Generic[S]):
         name: str | None = None,
         env: str | None = None,
         keys: Sequence[str | bytes] | Keys | None = None,
-        proxy: Proxy = False,
+        proxy: "Proxy" = False,
         proxy_ip_header: str = "X-Forwarded-For",
         max_ips_count: int = 0,
         subdomain_offset: int = 2,
@@ -111,13 +113,15 @@ class Ohia(Emitter, Generic[S]):
         self._keygrip = _keygrip(keys)
 
     @property
-    def proxy(self) -> Proxy:
+    def proxy(self) -> "Proxy":
         """Whom to trust about the client: False, True, a number of hops or networks."""
         return self._proxy
 
     @proxy.setter
-    def proxy(self, proxy: Proxy) -> None:
+    def proxy(self, proxy: "Proxy") -> None:
         if not isinstance(proxy, int):
+            from ohia.http.forwarded import compile_proxy  # noqa: PLC0415 - see ohia.late
+
             compile_proxy(proxy)  # a bad network is told now
         self._proxy = proxy
 
@@ -153,18 +157,22 @@ class Ohia(Emitter, Generic[S]):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection: http, websocket or lifespan."""
         if scope["type"] == "lifespan":
+            from ohia.adapters import asgi  # noqa: PLC0415 - see ohia.late
+
             await asgi.serve_lifespan(self, scope, receive, send)
         elif scope["type"] in {"http", "websocket"}:
-            await asgi.serve(self, scope, receive, send)
+            await _asgi_server()(self, scope, receive, send)
         else:
             raise ValueError(f"ohia serves http, websocket and lifespan, not {scope['type']!r}")
 
-    def listen(self, port: int | None = None, host: str | None = None, **options: Any) -> Server:  # noqa: ANN401
+    def listen(self, port: int | None = None, host: str | None = None, **options: Any) -> "Server":  # noqa: ANN401
         """Bind, and return the server that will serve this application.
 
         Sugar for `Server(app.callback()).listen(...)`, which see. It does not serve by itself:
         `run()`, `await start()` or `async with` do.
         """
+        from ohia.server.server import Server  # noqa: PLC0415 - see ohia.late
+
         log("listen")
         return Server(self.callback()).listen(port, host, **options)
 
@@ -206,7 +214,7 @@ class Ohia(Emitter, Generic[S]):
         finally:  # a server whose grace is over cancels this
             await self._lifespan.shutdown()
 
-    async def handle(self, exchange: Exchange) -> None:
+    async def handle(self, exchange: Exchange) -> None:  # noqa: PLR0915 - each call less is paid less
         """Answer one exchange: run the chain, send what ctx holds, tell of errors."""
         ctx = self.context(self, exchange)
         current = self._current.set(ctx)
@@ -215,8 +223,10 @@ class Ohia(Emitter, Generic[S]):
             if self._lifespan.functions and not self._lifespan.is_running:
                 self._warn_of_lifespan()
             await self._chain()(ctx)
-            if ctx._socket is None and ctx._stream is None and ctx.respond:
-                await respond(ctx)
+            if ctx._is_plain or (ctx._socket is None and ctx._stream is None and ctx._respond):
+                waiting = respond(ctx)
+                if waiting is not None:
+                    await waiting
             else:
                 await self._finish_long(ctx)
         except BaseException as raised:  # noqa: BLE001 - whatever the chain raises is answered
@@ -237,20 +247,21 @@ class Ohia(Emitter, Generic[S]):
         if self._composed is None or self._composed_of != self.middleware:
             self._composed_of = self.middleware.copy()
             options = {"checked": self.env != "production"}
-            self._composed = self.compose(
+            composed = self.compose(
                 self._composed_of, **(options if self.compose is compose_middleware else {})
             )
+            self._composed = composed.first if isinstance(composed, Composed) else composed
         return self._composed
 
     async def _finish_long(self, ctx: Context[S]) -> None:
         """End a socket or an in-chain stream, unless it is its opener's (`ctx.respond`)."""
         if ctx._socket is not None:
-            if ctx.respond:
+            if ctx._respond:
                 await ctx._socket.close()
             await ctx._socket.wait_closed()
         elif ctx._stream is None:
             raise RuntimeError("ctx.respond is False, but no stream or socket was opened")
-        elif not ctx.respond:
+        elif not ctx._respond:
             await ctx._stream.wait_ended()
         elif not ctx._stream.is_ended:
             raise RuntimeError("the chain ended while its stream was open; use `async with`")
@@ -357,6 +368,13 @@ class Ohia(Emitter, Generic[S]):
 
     def __repr__(self) -> str:
         return f"<Ohia {self.name or ''}{' ' if self.name else ''}{self.env}>"
+
+
+@cache
+def _asgi_server() -> Callable[[Handler, Scope, Receive, Send], Awaitable[None]]:
+    from ohia.adapters.asgi import serve  # noqa: PLC0415 - see ohia.late
+
+    return serve
 
 
 def _keygrip(keys: Sequence[str | bytes] | Keys | None) -> Keys | None:

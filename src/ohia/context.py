@@ -29,6 +29,7 @@ from ohia.upgrade import (
     choose_subprotocol,
     socket_options,
 )
+from ohia.view import STATE
 from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
@@ -41,22 +42,6 @@ __all__ = ["Context"]
 Hook = Callable[..., object]
 """A function of ctx, plain or async."""
 
-STATE = (
-    *("_exchange", "_request_headers", "_url", "_mount_path", "_ip", "_trusted_hop"),
-    *(
-        "_parsed_query",
-        "_parsed_url",
-        "_accept",
-        "_request_body",
-        "_response_headers",
-        "_sticky",
-        "_status",
-    ),
-    *("_has_status", "_message", "_body", "_payload", "_body_is_null", "_sources", "_filters"),
-    *("_before_send", "_on_detach", "_on_finished", "_flushed", "_stream", "_socket"),
-    *("_late_warned", "app", "method", "respond"),
-)
-
 
 class Context(RequestSide, ResponseSide, Generic[S]):
     """One request and its response.
@@ -68,8 +53,6 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
     __slots__ = (*STATE, "_cookies", "_request_view", "_response_view", "_state")
 
-    STATE = frozenset(STATE)  # what the views read and write through
-
     if TYPE_CHECKING:
         _on_finished: list[Hook] | None
         _cookies: Cookies | None
@@ -80,7 +63,8 @@ class Context(RequestSide, ResponseSide, Generic[S]):
     def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:  # noqa: PLR0915 - a slot a line
         self.app = app
         self.method: str = exchange.method
-        self.respond = True
+        self._respond = True
+        self._is_plain = True
         self._exchange = exchange
         self._request_headers = None
         self._url = None
@@ -192,10 +176,11 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         """
         if self._response_headers.sent:
             self._warn_late("before_send()")
-        elif self._before_send is None:
-            self._before_send = [hook]
-        else:
-            self._before_send.append(hook)
+            return hook
+        self._is_plain = False
+        if self._before_send is None:
+            self._before_send = []
+        self._before_send.append(hook)
         return hook
 
     def on_detach(self, hook: Hook) -> Hook:
@@ -262,6 +247,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
         socket = await exchange.upgrade(headers, subprotocol, settings)
         self._status, self._message = 101, None
         self._body, self._payload = UNSET, None
+        self._is_plain = False
         self._socket = WebSocket(
             socket, json_default=self.app.json_default, on_error=_reporter(weakref.ref(self))
         )

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-import zlib
+from binascii import crc32
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -145,7 +145,7 @@ def _write(namespace: str, message: str, passed: str) -> None:
     namespace = _one_line(namespace)
     with suppress(Exception):  # stderr may be closed, or missing
         if _is_coloured():
-            colour = COLOURS[zlib.crc32(namespace.encode()) % len(COLOURS)]
+            colour = COLOURS[crc32(namespace.encode()) % len(COLOURS)]
             namespace = f"\x1b[3{colour};1m{namespace}\x1b[0m"
             passed = f"\x1b[3{colour}m{passed}\x1b[0m"
         console.write(f"  {namespace} {message} {passed}\n")

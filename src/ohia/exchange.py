@@ -23,7 +23,7 @@ from typing import Any, Protocol
 
 from ohia.http.headers import Headers
 
-__all__ = ["Address", "Disconnect", "Exchange", "Handler", "Socket", "SocketOptions"]
+__all__ = ["Address", "Disconnect", "Exchange", "Handler", "Socket", "SocketOptions", "fit_length"]
 
 Address = tuple[str, int | None]
 """Host and port of one end of a connection; a unix socket has its path and None."""
@@ -152,6 +152,17 @@ class Socket(Protocol):
         ...
 
 
+def fit_length(headers: Headers, body: bytes) -> None:
+    """Give `headers` the Content-Length of a `body`; RuntimeError if they have another."""
+    declared = headers.get("content-length")
+    length = str(len(body))
+    if declared is None:
+        if body:
+            headers.put("Content-Length", length)
+    elif declared != length:
+        raise RuntimeError(f"the body has {length} bytes, its Content-Length says {declared}")
+
+
 class Exchange(Protocol):
     """One request and the way to answer it."""
 
@@ -178,6 +189,11 @@ class Exchange(Protocol):
     @property
     def headers(self) -> Headers:
         """The request's fields; the same object each time."""
+        ...
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of the request's body as declared; None where nothing is, or nothing sane."""
         ...
 
     @property
@@ -240,12 +256,18 @@ class Exchange(Protocol):
         ...
 
     def send_response(
-        self, status: int, reason: str, headers: Headers, body: bytes
+        self, status: int, reason: str | None, headers: Headers, body: bytes
     ) -> Awaitable[None] | None:
-        """Send head and body at once, and end the response."""
+        """Send head and body at once, and end the response.
+
+        `reason` None is that of the status. Without a Content-Length one is added; with one
+        that is not the body's RuntimeError is raised, and nothing has left.
+        """
         ...
 
-    def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
+    def send_head(
+        self, status: int, reason: str | None, headers: Headers
+    ) -> Awaitable[None] | None:
         """Send the head alone; pieces follow."""
         ...
 

@@ -1,15 +1,19 @@
 """JSON bodies, by msgspec."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
-
-import msgspec
 
 __all__ = ["encode_json"]
 
 JsonDefault = Callable[[Any], Any]
 
-_encode = msgspec.json.Encoder().encode
+
+@cache
+def _encode() -> Callable[[object], bytes]:
+    from msgspec.json import Encoder  # noqa: PLC0415 - see ohia.late
+
+    return Encoder().encode
 
 
 def encode_json(value: object, spaces: int | None, default: JsonDefault | None) -> bytes:
@@ -22,10 +26,22 @@ def encode_json(value: object, spaces: int | None, default: JsonDefault | None) 
     b'{"a":[1,null]}'
     """
     try:
-        data = _encode(value)
+        data = _encode()(value)
     except TypeError:
-        data = msgspec.json.encode(value, enc_hook=lambda each: _dump(each, default))
-    return msgspec.json.format(data, indent=spaces) if spaces else data
+        data = _encode_odd(value, default)
+    return _indent(data, spaces) if spaces else data
+
+
+def _encode_odd(value: object, default: JsonDefault | None) -> bytes:
+    import msgspec  # noqa: PLC0415 - see ohia.late
+
+    return msgspec.json.encode(value, enc_hook=lambda each: _dump(each, default))
+
+
+def _indent(data: bytes, spaces: int) -> bytes:
+    import msgspec  # noqa: PLC0415 - see ohia.late
+
+    return msgspec.json.format(data, indent=spaces)
 
 
 def _dump(value: Any, default: JsonDefault | None) -> object:  # noqa: ANN401 - anything at all

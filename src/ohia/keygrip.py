@@ -4,7 +4,6 @@ The first key signs, every key verifies. A new key goes to the front of the list
 dropped when nothing that it signed is wanted any more. The signatures are those of npm's `keygrip`.
 """
 
-import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from typing import Protocol
@@ -53,6 +52,8 @@ class Keygrip:
 
     def index(self, data: str | bytes, digest: str) -> int:
         """Return the place of the first key whose signature of `data` is `digest`, or -1."""
+        import hmac  # noqa: PLC0415 - see ohia.late
+
         message = _bytes(data)
         given = _bytes(digest)
         for place, key in enumerate(self._keys):
@@ -65,6 +66,8 @@ class Keygrip:
         return self.index(data, digest) >= 0
 
     def _sign(self, message: bytes, key: bytes) -> bytes:
+        import hmac  # noqa: PLC0415 - see ohia.late
+
         digest = hmac.digest(key, message, self._algorithm)
         if self._encoding == "hex":
             return digest.hex().encode()

@@ -14,25 +14,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from ohia.exchange import Address, Exchange
-from ohia.http import accept, forwarded, media_type
+from ohia.http import accept, media_type
 from ohia.http.fresh import is_fresh
-from ohia.http.headers import Headers, HeaderValue
+from ohia.http.headers import Headers, HeaderValue, parse_length
 from ohia.http.host import clean_host, hostname, subdomains
-from ohia.http.query import Query, format_query, parse_query
-from ohia.http.url import (
-    INVALID_URL,
-    URL,
-    parse_url,
-    target_path,
-    target_querystring,
-    with_path,
-    with_querystring,
-)
+from ohia.http.target import target_path, target_querystring, with_path, with_querystring
 from ohia.request_body import RequestBody
 from ohia.view import View
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
+    from ohia.http import url as urls
+    from ohia.http.forwarded import Hop
+    from ohia.http.query import Query
 
 __all__ = ["Accept", "Request", "RequestSide", "SocketInfo"]
 
@@ -131,9 +125,9 @@ class RequestSide:
         _url: str | None
         _mount_path: str | None
         _ip: str | None
-        _trusted_hop: forwarded.Hop | None
+        _trusted_hop: Hop | None
         _parsed_query: tuple[str, Query] | None
-        _parsed_url: URL | None
+        _parsed_url: urls.URL | None
         _accept: Accept | None
         _request_body: RequestBody | None
 
@@ -217,11 +211,13 @@ class RequestSide:
         self.querystring = search
 
     @property
-    def query(self) -> Query:
+    def query(self) -> "Query":
         """The query as a mapping: `[name]` the first value, `get_all(name)` each.
 
         The same object until the querystring changes. May be set to a mapping or to pairs.
         """
+        from ohia.http.query import parse_query  # noqa: PLC0415 - see ohia.late
+
         querystring = self.querystring
         parsed = self._parsed_query
         if parsed is None or parsed[0] != querystring:
@@ -230,6 +226,8 @@ class RequestSide:
 
     @query.setter
     def query(self, values: Mapping[str, object] | Sequence[tuple[str, object]]) -> None:
+        from ohia.http.query import format_query  # noqa: PLC0415 - see ohia.late
+
         self.querystring = format_query(values)
 
     @property
@@ -242,11 +240,13 @@ class RequestSide:
         return f"{self.base_url}{target if target.startswith('/') else f'/{target}'}"
 
     @property
-    def URL(self) -> URL:  # noqa: N802 - Koa's name
+    def URL(self) -> "urls.URL":  # noqa: N802 - Koa's name
         """The parts of `href`, frozen; each None if it is no valid URL.
 
         None too where no host is known: what the path begins with must not pass for one.
         """
+        from ohia.http.url import INVALID_URL, parse_url  # noqa: PLC0415 - see ohia.late
+
         if self._parsed_url is None:
             is_whole = bool(self.host) or _is_absolute(self._exchange.target)
             self._parsed_url = (parse_url(self.href) if is_whole else None) or INVALID_URL
@@ -315,13 +315,17 @@ class RequestSide:
         return [] if self.app.proxy is False else list(self._hop().ips)
 
     def _peer(self) -> str:
-        client = self._exchange.client
-        return "" if client is None else forwarded.normalize_address(client[0])
+        from ohia.http.forwarded import normalize_address  # noqa: PLC0415 - see ohia.late
 
-    def _hop(self) -> forwarded.Hop:
+        client = self._exchange.client
+        return "" if client is None else normalize_address(client[0])
+
+    def _hop(self) -> "Hop":
+        from ohia.http.forwarded import resolve  # noqa: PLC0415 - see ohia.late
+
         if self._trusted_hop is None:
             client = self._exchange.client
-            self._trusted_hop = forwarded.resolve(
+            self._trusted_hop = resolve(
                 self.headers,
                 proxy=self.app.proxy,
                 ip_header=self.app.proxy_ip_header,
@@ -463,9 +467,10 @@ class Request(RequestSide, View):
 
     @property
     def _body(self) -> RequestBody:
-        if self._request_body is None:
-            self._request_body = RequestBody(self._exchange)
-        return self._request_body
+        ctx = self.ctx
+        if ctx._request_body is None:
+            ctx._request_body = RequestBody(ctx._exchange)
+        return ctx._request_body
 
     def stream(self) -> AsyncIterator[bytes]:
         """Return the body as an async iterator of bytes, without a limit."""
@@ -508,14 +513,6 @@ SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cooki
 def shown(headers: Headers) -> dict[str, str]:
     """Return `headers` as a dict for logs, with secrets blotted out."""
     return {name: "***" if name in SECRET else headers[name] for name in headers}
-
-
-def parse_length(field: str) -> int | None:
-    """Return a Content-Length as a number of bytes, or None for what is none.
-
-    More digits than 64 bits have are none either: no server lets such a length through.
-    """
-    return int(field) if field.isascii() and field.isdigit() and len(field) < 20 else None
 
 
 def _flat(items: Sequence[str | Sequence[str]]) -> list[str]:

@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from enum import Enum, auto
 from typing import Any, TypeVar, overload
 
-import msgspec
-
 from ohia.errors import BadRequest, PayloadTooLarge
 from ohia.exchange import Exchange
 
@@ -76,6 +74,8 @@ class RequestBody:
     async def json(self, limit: int | None, charset: str, type: type[Value]) -> Value: ...
     async def json(self, limit: int | None, charset: str, type: type[Any] | None) -> object:
         """Return the whole body as JSON, checked against a msgspec `type`; else BadRequest."""
+        import msgspec  # noqa: PLC0415 - see ohia.late
+
         data = await self.read(limit)
         if charset and codecs_name(charset) not in {"utf-8", "ascii"}:
             data = decode(data, charset).encode()
@@ -92,9 +92,8 @@ class RequestBody:
         self._state = State.STREAMING
 
     def _refuse_declared_length(self, limit: int | None) -> None:
-        declared = self._exchange.headers.get("content-length", "")
-        # More digits than 64 bits have are no length that a server lets through.
-        if limit is not None and declared.isdecimal() and int(declared[:20]) > limit:
+        declared = self._exchange.content_length
+        if limit is not None and declared is not None and declared > limit:
             raise _too_large(limit)
 
     async def _read_up_to(self, limit: int | None) -> bytes:

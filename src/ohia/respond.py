@@ -18,7 +18,7 @@ from ohia.exchange import Disconnect, Exchange
 from ohia.http.date import format_date
 from ohia.http.headers import Headers
 from ohia.http.status import EMPTY, PHRASES
-from ohia.response import TEXT, UNSET, ResponseSide, is_path, vary_on
+from ohia.response import PLAIN, TEXT, UNSET, ResponseSide, is_path, vary_on
 from ohia.sources import close_source, open_file, pieces_of, single
 
 __all__ = [
@@ -81,31 +81,24 @@ class BodyWriter:
         await _done(self._exchange.end())
 
 
-async def respond(ctx: ResponseSide) -> None:
-    """Send the response that `ctx` holds at the end of its chain."""
-    payload = ctx._payload
-    if (
-        payload is None
-        or ctx._before_send is not None
-        or ctx._filters is not None
-        or ctx._response_headers.sent
-        or ctx.method == "HEAD"
-        or ctx._status in EMPTY
-        or ctx._status < 200
-    ):
-        await _respond_with_care(ctx)
-        return
+def respond(ctx: ResponseSide) -> Awaitable[None] | None:
+    """Send the response that `ctx` holds at the end of its chain; return what to wait for."""
+    body = ctx._payload
+    if not ctx._is_plain or ctx.method == "HEAD":
+        return _respond_with_care(ctx)
     headers = ctx._response_headers
-    if headers.get("content-length") != str(len(payload)):
-        _refuse_length(headers, payload)
-    waiting = ctx._exchange.send_response(ctx._status, ctx.message, headers, payload)
+    if body is None:
+        if type(ctx._body) not in PLAIN:
+            return _respond_with_care(ctx)
+        body = ctx._encoded()
+        headers.put("Content-Length", str(len(body)))
+    waiting = ctx._exchange.send_response(ctx._status, ctx._message, headers, body)
     headers.sent = True  # not before: a head that cannot be written leaves room for a 500
-    if waiting is not None:
-        await waiting
+    return waiting
 
 
 async def _respond_with_care(ctx: ResponseSide) -> None:
-    """Do as `respond`, for whatever is not just bytes to be sent."""
+    """Do as `respond`, for whatever is not just a value to be sent."""
     if ctx._status < 200:
         raise RuntimeError(f"{ctx._status} is not the status of a final response")
     whole = _whole_body(ctx)
@@ -298,12 +291,10 @@ async def _send_if_whole(ctx: ResponseSide, whole: bytes | None) -> bool:
     if _wants_body(ctx):
         if whole is None:
             return False
-        if headers.get("content-length") != str(len(whole)):
-            _refuse_length(headers, whole)
     else:
         whole = b""
         _strip_for_no_body(ctx)
-    waiting = ctx._exchange.send_response(ctx._status, ctx.message, headers, whole)
+    waiting = ctx._exchange.send_response(ctx._status, ctx._message, headers, whole)
     headers.sent = True
     await _done(waiting)
     return True
@@ -316,14 +307,6 @@ def _strip_for_no_body(ctx: ResponseSide) -> None:
             headers.remove(name)
     elif ctx._filters is not None:
         headers.remove("content-length")
-
-
-def _refuse_length(headers: Headers, body: bytes) -> None:
-    """Raise if the Content-Length that was set is not that of `body`; set it if none was."""
-    declared = headers.get("content-length")
-    if declared is not None:
-        raise RuntimeError(f"the body has {len(body)} bytes, its Content-Length says {declared}")
-    headers.put("Content-Length", str(len(body)))
 
 
 async def run_before_send(ctx: ResponseSide) -> None:
@@ -355,8 +338,9 @@ async def send_head(ctx: ResponseSide, *, run_hooks: bool = True) -> None:
         headers.remove("content-length")
     if not _wants_body(ctx):
         _strip_for_no_body(ctx)
-    waiting = ctx._exchange.send_head(ctx._status, ctx.message, headers)
+    waiting = ctx._exchange.send_head(ctx._status, ctx._message, headers)
     headers.sent = True
+    ctx._is_plain = False
     await _done(waiting)
 
 

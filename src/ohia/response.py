@@ -8,7 +8,6 @@ that mean the request's on ctx (`get`, `is_`, `headers`).
 # The core's modules share the slots of one context, which are private to users only.
 # pyright: reportPrivateUsage=false
 
-import html
 import inspect
 import os
 import re
@@ -17,21 +16,18 @@ import types
 import warnings
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeGuard
 
 from ohia.errors import BadRequest
 from ohia.exchange import Exchange
 from ohia.http import media_type
 from ohia.http.date import format_date, parse_date
-from ohia.http.disposition import content_disposition
 from ohia.http.etag import entity_tag
-from ohia.http.headers import Headers, HeaderValue, check_value
+from ohia.http.headers import Headers, HeaderValue, check_value, parse_length
 from ohia.http.status import EMPTY, PHRASES, REDIRECT
-from ohia.http.url import encode_url, parse_url
 from ohia.http.vary import add_vary
 from ohia.json import encode_json
-from ohia.request import Request, parse_length, shown
+from ohia.request import Request, shown
 from ohia.sources import is_bytes_like
 from ohia.view import View
 from ohia.websocket import WebSocket
@@ -39,7 +35,7 @@ from ohia.websocket import WebSocket
 if TYPE_CHECKING:
     from ohia.application import Ohia
 
-__all__ = ["UNSET", "Filter", "Response", "ResponseSide", "is_path", "is_stream"]
+__all__ = ["PLAIN", "UNSET", "Filter", "Response", "ResponseSide", "is_path", "is_stream"]
 
 Filter = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
 """Takes the pieces of a body and gives others. An empty piece asks for a flush."""
@@ -65,6 +61,10 @@ LOOKS_LIKE_HTML = re.compile(
 )
 NAMES_JSON = re.compile(r"\bjson\b", re.IGNORECASE | re.ASCII)
 
+HTML_ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"},
+)
+
 NOT_A_BODY = (
     (inspect.iscoroutine, "a coroutine cannot be a body: await it"),
     (inspect.isgeneratorfunction, "a generator function cannot be a body: call it"),
@@ -75,6 +75,7 @@ NOT_A_BODY = (
     (inspect.isawaitable, "an awaitable cannot be a body: await it"),
 )
 PLAIN = frozenset({dict, list, tuple, int, float, bool, set, frozenset})
+"""Types of bodies that are JSON, and surely nothing else."""
 
 
 class ResponseSide:
@@ -86,7 +87,8 @@ class ResponseSide:
     if TYPE_CHECKING:
         app: Ohia[Any]
         method: str
-        respond: bool
+        _respond: bool
+        _is_plain: bool
         _before_send: list[Callable[..., object]] | None
         _on_detach: list[Callable[..., object]] | None
         _flushed: bool
@@ -111,6 +113,16 @@ class ResponseSide:
         return self._exchange
 
     @property
+    def respond(self) -> bool:
+        """Whether the end of the chain ends the response: False leaves a stream or socket open."""
+        return self._respond
+
+    @respond.setter
+    def respond(self, respond: bool) -> None:
+        self._respond = respond
+        self._is_plain = self._is_plain and respond
+
+    @property
     def status(self) -> int:
         """The status code, 404 at first; 200 once there is a body.
 
@@ -131,8 +143,10 @@ class ResponseSide:
         self._has_status = True
         self._status = status
         self._message = None
-        if status in EMPTY and self._body is not UNSET and self._body is not None:
-            self.body = None
+        if status in EMPTY or status < 200:
+            self._is_plain = False
+            if status in EMPTY and self._body is not UNSET and self._body is not None:
+                self.body = None
 
     @property
     def message(self) -> str:
@@ -144,7 +158,7 @@ class ResponseSide:
         if self._response_headers.sent:
             self._warn_late("message")
             return
-        self._message = check_value("message", message)
+        self._message = check_value("message", message) or None
 
     @property
     def body(self) -> Any:  # noqa: ANN401 - whatever was assigned
@@ -163,24 +177,18 @@ class ResponseSide:
         if headers.sent:
             self._set_body_late(body)
             return
-        if type(body) is str:
-            payload = body.encode()
-        elif body is None:
-            self._clear_body(null=True)
-            return
-        elif isinstance(body, str):
-            payload = body.encode()
-        elif is_bytes_like(body):
-            payload = bytes(body)
-        else:
+        payload = body if type(body) is bytes else _encode_text(body)
+        if payload is None:
             self._set_other_body(body)
             return
         self._body = body
         self._payload = payload
-        self._ok_by_default()
-        if "content-type" not in headers:
-            headers.put("Content-Type", _guess_type(body))
-        headers.put("Content-Length", str(len(payload)))
+        if not self._has_status:
+            self._ok_by_default()
+        fields = headers._fields  # what nearly every response does is done without calls
+        if "content-type" not in fields:
+            fields["content-type"] = ("Content-Type", _guess_type(body))
+        fields["content-length"] = ("Content-Length", str(len(payload)))
 
     @body.deleter
     def body(self) -> None:
@@ -219,8 +227,13 @@ class ResponseSide:
             self._response_headers.remove(name)
 
     def _set_other_body(self, body: object) -> None:
-        if is_path(body):
-            self._set_file(Path(os.fsdecode(body)))
+        if body is None:
+            self._clear_body(null=True)
+            return
+        if type(body) in PLAIN:
+            self._set_json(body)
+        elif is_path(body):
+            self._set_file(os.fsdecode(body))
         elif is_stream(body):
             self._set_stream(body)
         else:
@@ -228,10 +241,13 @@ class ResponseSide:
         self._body = body
         self._payload = None
 
-    def _set_file(self, path: Path) -> None:
+    def _set_file(self, name: str) -> None:
+        from pathlib import Path  # noqa: PLC0415 - see ohia.late
+
+        path = Path(name)
         facts = path.stat()  # raises here for what is not there
         if not stat.S_ISREG(facts.st_mode):
-            raise IsADirectoryError(f"not a regular file: {str(path)!r}")
+            raise IsADirectoryError(f"not a regular file: {name!r}")
         self._ok_by_default()
         headers = self._response_headers
         if "content-type" not in headers:
@@ -252,9 +268,10 @@ class ResponseSide:
     def _set_json(self, body: object) -> None:
         refuse_as_json(body)
         self._ok_by_default()
-        self._response_headers.remove("content-length")
-        if not NAMES_JSON.search(self.type):
-            self._response_headers.put("Content-Type", JSON)
+        headers = self._response_headers
+        headers.remove("content-length")
+        if "content-type" not in headers or not NAMES_JSON.search(self.type):
+            headers.put("Content-Type", JSON)
 
     def _ok_by_default(self) -> None:
         if not self._has_status:
@@ -422,6 +439,8 @@ class ResponseSide:
     def _redirect(self, url: str, status: int | None, *, local: bool) -> None:
         if local and not self._is_local(url):
             raise BadRequest("This redirect would leave the site")
+        from ohia.http.url import encode_url, parse_url  # noqa: PLC0415 - see ohia.late
+
         if url[:8].lower().startswith(("http://", "https://")):
             parsed = parse_url(url)  # written anew, so that all readers see one host
             if parsed is None or parsed.href is None:
@@ -434,13 +453,15 @@ class ResponseSide:
             self.status = 302
         if self._request().accepts("html"):
             self.set("Content-Type", HTML)
-            self.body = f"Redirecting to {html.escape(url).replace('&#x27;', '&#39;')}."
+            self.body = f"Redirecting to {url.translate(HTML_ESCAPES)}."
         else:
             self.set("Content-Type", TEXT)
             self.body = f"Redirecting to {url}."
 
     def _is_local(self, url: str) -> bool:
         """Say whether a browser that follows `url` stays on this host and port."""
+        from ohia.http.url import parse_url  # noqa: PLC0415 - see ohia.late
+
         request = self._request()
         if not url or not request.host:
             return False
@@ -460,6 +481,10 @@ class ResponseSide:
         self, filename: str | None = None, *, type: str = "attachment", fallback: bool | str = True
     ) -> None:
         """Set Content-Disposition, and Content-Type by the extension if there is none."""
+        from pathlib import PurePath  # noqa: PLC0415 - see ohia.late
+
+        from ohia.http.disposition import content_disposition  # noqa: PLC0415 - see ohia.late
+
         if filename and not self.has("Content-Type"):
             extension = PurePath(filename).suffix
             if extension:
@@ -475,6 +500,7 @@ class ResponseSide:
         if self._response_headers.sent:
             self._warn_late("filter()")
             return
+        self._is_plain = False
         if self._filters is None:
             self._filters = []
         self._filters.append(filter)
@@ -563,6 +589,13 @@ def refuse_as_json(body: object) -> None:
 def vary_on(headers: Headers, field: str | Sequence[str]) -> None:
     """Add `field` to Vary of `headers`."""
     headers["Vary"] = add_vary(headers.get("vary", ""), field)
+
+
+def _encode_text(body: object) -> bytes | None:
+    """Return text and what is like bytes as bytes, None for any other body."""
+    if isinstance(body, str):
+        return body.encode()
+    return bytes(body) if is_bytes_like(body) else None
 
 
 def _guess_type(body: object) -> str:

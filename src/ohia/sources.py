@@ -119,7 +119,7 @@ def _step(iterator: Any) -> Next:  # noqa: ANN401 - found by looking
 
 def is_bytes_like(value: object) -> "TypeGuard[bytes | bytearray | memoryview[int]]":
     """Say whether `value` is sent as bytes."""
-    return isinstance(value, bytes | bytearray | memoryview)
+    return isinstance(value, (bytes, bytearray, memoryview))
 
 
 def _as_bytes(piece: object) -> bytes:

@@ -49,6 +49,7 @@ class ResponseStream:
         elif not ctx._flushed:
             raise RuntimeError("the response was sent already")
         ctx._stream = self
+        ctx._is_plain = False
         self._ended = asyncio.get_running_loop().create_future()
         wanted = ctx.method != "HEAD" and ctx._status not in {204, 205, 304}
         self._writer = BodyWriter(ctx._exchange, headers, wanted=wanted)

@@ -13,7 +13,6 @@ from typing import Any, Literal, Protocol, TypedDict, TypeVar, cast
 from ohia.errors import BadRequest, Forbidden, UpgradeRequired
 from ohia.exchange import Exchange, SocketOptions
 from ohia.http.headers import Headers, HeaderValue
-from ohia.http.url import parse_url
 
 __all__ = [
     "UpgradeOptions",
@@ -125,6 +124,8 @@ def check_origin(
 
 
 def _is_same_host(origin: str, host: str) -> bool:
+    from ohia.http.url import parse_url  # noqa: PLC0415 - see ohia.late
+
     parsed = parse_url(origin)
     if parsed is None or not parsed.host or parsed.protocol not in {"http:", "https:"}:
         return False

@@ -136,7 +136,7 @@ class Exchange(MemoryExchange):
             max_pieces=MANY,
         )
 
-    def send_response(self, status: int, reason: str, headers: Headers, body: bytes) -> None:
+    def send_response(self, status: int, reason: str | None, headers: Headers, body: bytes) -> None:
         super().send_response(status, reason, headers, body)
         empty = self.method == "HEAD" or status in EMPTY or status < 200
         if not empty and "content-length" not in headers and self._head is not None:

@@ -115,4 +115,4 @@ def _read(reader: HeadReader, data: bytes) -> object:
         return error.status
     fields = head.fields
     facts = (fields.length, fields.keep_alive, fields.expects, fields.is_handshake)
-    return (head.method, head.target, head.http_version, fields.lines, facts)
+    return (head.method, head.target, fields.http_version, fields.lines, facts)

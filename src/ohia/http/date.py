@@ -5,6 +5,7 @@ One format is written, three are read. All are UTC and count whole seconds.
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from math import floor
 
 __all__ = ["format_date", "parse_date"]
@@ -16,9 +17,9 @@ _DAY = "(?:" + "|".join(DAYS) + ")"
 _LONG_DAY = "(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
 _MONTH = "(?P<month>" + "|".join(MONTHS) + ")"
 _TIME = "(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
-IMF_FIXDATE = re.compile(f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT")
-RFC_850 = re.compile(f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT")
-ASCTIME = re.compile(f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})")
+IMF_FIXDATE = f"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT"
+RFC_850 = f"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT"
+ASCTIME = f"{_DAY} {_MONTH} (?P<day>[0-9]{{2}}| [0-9]) {_TIME} (?P<year>[0-9]{{4}})"
 
 
 def format_date(when: datetime | float) -> str:
@@ -59,7 +60,8 @@ def parse_date(text: str) -> datetime | None:
     >>> parse_date("Sunday, 06-Nov-94 08:49:37 GMT") == parse_date("Sun Nov  6 08:49:37 1994")
     True
     """
-    match = IMF_FIXDATE.fullmatch(text) or RFC_850.fullmatch(text) or ASCTIME.fullmatch(text)
+    imf_fixdate, rfc_850, asctime = _formats()
+    match = imf_fixdate.fullmatch(text) or rfc_850.fullmatch(text) or asctime.fullmatch(text)
     if match is None:
         return None
     year = match["year"]
@@ -76,6 +78,12 @@ def parse_date(text: str) -> datetime | None:
         )
     except ValueError:
         return None
+
+
+@cache
+def _formats() -> tuple[re.Pattern[str], ...]:
+    """Compile what is read when the first date is: few programs ever read one."""
+    return re.compile(IMF_FIXDATE), re.compile(RFC_850), re.compile(ASCTIME)
 
 
 def full_year(two_digits: int, this_year: int) -> int:

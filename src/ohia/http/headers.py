@@ -6,10 +6,10 @@ what the class holds can be written to the wire as it is.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TypeVar, cast, overload
 
-__all__ = ["HeaderValue", "Headers", "check_name", "check_value"]
+__all__ = ["HeaderValue", "Headers", "check_name", "check_value", "parse_length"]
 
 HeaderValue = str | int | Sequence[str | int]
 """What a field can be set to."""
@@ -63,6 +63,8 @@ class Headers(MutableMapping[str, str]):
     ) -> None:
         self._fields = {}
         self.sent = False
+        if not fields:
+            return
         if isinstance(fields, Mapping):
             fields = cast("Mapping[str, HeaderValue]", fields).items()  # both could hold pairs
         for name, value in fields:
@@ -121,7 +123,7 @@ class Headers(MutableMapping[str, str]):
 
     def __setitem__(self, name: str, value: HeaderValue) -> None:
         key = name.lower()
-        if isinstance(value, str | int):
+        if isinstance(value, (str, int)):
             self._fields[key] = (check_name(name), check_value(name, value))
             return
         values = [check_value(name, each) for each in _sequence(name, value)]
@@ -146,7 +148,7 @@ class Headers(MutableMapping[str, str]):
         if known is None:
             self[name] = value
             return
-        more = [value] if isinstance(value, str | int) else _sequence(name, value)
+        more = [value] if isinstance(value, (str, int)) else _sequence(name, value)
         values = [check_value(name, each) for each in more]
         if key in SINGLE:
             raise ValueError(f"{name} must contain exactly one value")
@@ -172,6 +174,10 @@ class Headers(MutableMapping[str, str]):
         }
         return headers
 
+    def entries(self) -> ItemsView[str, tuple[str, str | list[str]]]:
+        """Return each name in lower case, with the name as given and its value or values."""
+        return self._fields.items()
+
     def lines(self) -> Iterator[tuple[str, str]]:
         """Yield one pair for each field line, names in the case they were given."""
         for name, value in self._fields.values():
@@ -183,6 +189,14 @@ class Headers(MutableMapping[str, str]):
 
     def __repr__(self) -> str:
         return f"Headers({list(self.lines())!r})"
+
+
+def parse_length(field: str) -> int | None:
+    """Return a Content-Length as a number of bytes, or None for what is none.
+
+    More digits than 64 bits have are none either: no server lets such a length through.
+    """
+    return int(field) if field.isascii() and field.isdigit() and len(field) < 20 else None
 
 
 def _as_list(value: str | list[str]) -> list[str]:

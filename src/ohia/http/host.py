@@ -5,9 +5,7 @@ be real come through. Whatever else a header holds is no host at all, never a pa
 """
 
 import re
-from ipaddress import IPv4Address, IPv6Address, ip_address
 from unicodedata import category, normalize
-from urllib.parse import unquote
 
 __all__ = ["clean_host", "hostname", "parse_host", "subdomains"]
 
@@ -18,9 +16,10 @@ HOST = re.compile(
 ENDS_AUTHORITY = re.compile(r"[^\x21-\x7e]|[/?#\\]")
 
 FORBIDDEN_IN_DOMAIN = re.compile(r"[\x00-\x20#/:<>?@\[\\\]^|%\x7f]")
-DOTS = re.compile("[.\u3002\uff0e\uff61]")
 DEVIATIONS = "\u00df\u1e9e\u03c2"  # sharp s and final sigma stay what they are (UTS 46, 7)
-IGNORED = re.compile("[\u00ad\u200b\u2060\ufe00-\ufe0f\ufeff]+")  # UTS 46 maps these to nothing
+DOTS = dict.fromkeys(map(ord, "\u3002\uff0e\uff61"), ".")
+IGNORED = dict.fromkeys([0xAD, 0x200B, 0x2060, *range(0xFE00, 0xFE10), 0xFEFF])
+MAPPED = DOTS | IGNORED  # UTS 46 maps these to a full stop and to nothing
 MAX_DOMAIN = 253  # characters (RFC 1035, 2.3.4); Punycode takes quadratic time
 IPV6 = re.compile(r"[0-9A-Fa-f:.]{2,45}")
 NUMBER = re.compile(r"0[xX][0-9A-Fa-f]*|[0-9]+")
@@ -88,6 +87,8 @@ def _split(host: str) -> re.Match[str] | None:
 
 
 def _is_address(hostname: str) -> bool:
+    from ipaddress import ip_address  # noqa: PLC0415 - see ohia.late
+
     try:
         ip_address(hostname.removeprefix("[").removesuffix("]"))
     except ValueError:
@@ -103,6 +104,8 @@ def parse_host(text: str) -> str | None:
     >>> parse_host("EXAMPLE.com"), parse_host("0x7f.1"), parse_host("[0:0::1]")
     ('example.com', '127.0.0.1', '[::1]')
     """
+    from urllib.parse import unquote  # noqa: PLC0415 - see ohia.late
+
     if text.startswith("["):
         return _parse_ipv6(text[1:-1]) if text.endswith("]") else None
     domain = _to_ascii(unquote(text))
@@ -125,7 +128,7 @@ def _parse_ipv4(labels: list[str]) -> str | None:
         if number is None or number > 0xFF:
             return None
         value += number << 8 * (3 - place)
-    return str(IPv4Address(value))
+    return ".".join(map(str, value.to_bytes(4)))
 
 
 def _parse_number(label: str) -> int | None:
@@ -144,6 +147,8 @@ def _parse_number(label: str) -> int | None:
 
 
 def _parse_ipv6(text: str) -> str | None:
+    from ipaddress import IPv6Address  # noqa: PLC0415 - see ohia.late
+
     if not IPV6.fullmatch(text):
         return None
     try:
@@ -176,7 +181,7 @@ def _to_ascii(domain: str) -> str | None:
     if len(domain) > MAX_DOMAIN:
         return None
     labels: list[str] = []
-    for label in DOTS.split(IGNORED.sub("", domain)):
+    for label in domain.translate(MAPPED).split("."):
         encoded = _label_to_ascii(_fold(label))
         if encoded is None:
             return None

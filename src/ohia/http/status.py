@@ -4,7 +4,7 @@ The table is our own, after npm's `statuses`, so that phrases do not change with
 (`http.HTTPStatus` renamed 413 and 422 in 3.13).
 """
 
-__all__ = ["EMPTY", "PHRASES", "REDIRECT", "phrase"]
+__all__ = ["BODILESS", "EMPTY", "PHRASES", "REDIRECT", "has_body", "phrase"]
 
 PHRASES = {
     100: "Continue",
@@ -75,6 +75,9 @@ PHRASES = {
 EMPTY = frozenset({204, 205, 304})
 """Statuses whose answer has no body (RFC 9110, 15.3.5, 15.3.6 and 15.4.5)."""
 
+BODILESS = frozenset({*range(100, 200), 204, 304})
+"""Statuses behind whose head no body can follow (RFC 9110, 6.4.1)."""
+
 REDIRECT = frozenset({300, 301, 302, 303, 305, 307, 308})
 """Statuses that `redirect()` keeps when they were set before."""
 
@@ -88,3 +91,12 @@ def phrase(status: int) -> str:
     ''
     """
     return PHRASES.get(status, "")
+
+
+def has_body(method: str, status: int) -> bool:
+    """Say whether a body follows the head of a response (RFC 9110, 6.4.1).
+
+    >>> has_body("GET", 200), has_body("HEAD", 200), has_body("GET", 304)
+    (True, False, False)
+    """
+    return method != "HEAD" and status not in BODILESS

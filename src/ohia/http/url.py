@@ -1,4 +1,4 @@
-r"""URLs as browsers read them (the WHATWG URL standard), and request targets as HTTP writes them.
+r"""URLs as browsers read them (the WHATWG URL standard).
 
 What a browser would do with a link is what counts when a redirect or an origin is judged:
 `http:\\evil.com`, `//evil.com` and `/\evil.com` are read here as there, and otherwise by `urllib`.
@@ -16,10 +16,6 @@ __all__ = [
     "URL",
     "encode_url",
     "parse_url",
-    "target_path",
-    "target_querystring",
-    "with_path",
-    "with_querystring",
 ]
 
 DEFAULT_PORTS = {"http": "80", "https": "443", "ws": "80", "wss": "443", "ftp": "21"}
@@ -33,20 +29,23 @@ TWO_SLASHES = re.compile(r"[/\\]{2}")
 PORT = re.compile(r"[0-9]*")
 DOT = re.compile(r"\.|%2e", re.IGNORECASE)
 
-# What is percent-encoded where (WHATWG URL, 1.3), as Node 20 has it: ^ stays in a path.
-OUTSIDE = r"\x00-\x1f\x7f-\U0010ffff"
-IN_PATH = re.compile(rf'[{OUTSIDE} "#<>?`{{}}]+')
-IN_QUERY = re.compile(rf"""[{OUTSIDE} "#<>']+""")
-IN_FRAGMENT = re.compile(rf'[{OUTSIDE} "<>`]+')
-IN_USERINFO = re.compile(rf'[{OUTSIDE} "#<>?`{{}}/:;=@\[\\\]^|]+')
-IN_OPAQUE = re.compile(rf"[{OUTSIDE}]+")
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
+
+def _all_but(escaped: str) -> str:
+    return PRINTABLE.translate(dict.fromkeys(map(ord, escaped)))
+
+
+# What stays as it is where (WHATWG URL, 1.3), as Node 20 has it: ^ stays in a path.
+IN_PATH = _all_but(' "#<>?`{}')
+IN_QUERY = _all_but(" \"#<>'")
+IN_FRAGMENT = _all_but(' "<>`')
+IN_USERINFO = _all_but(' "#<>?`{}/:;=@[\\]^|')
+IN_OPAQUE = PRINTABLE
 
 NOT_IN_URL = re.compile(
     r"[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d-\x5f\x61-\x7a\x7c~]+|%(?![0-9A-Fa-f]{2})"
 )
-ABSOLUTE_FORM = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[^/\\?#]*")  # RFC 9112, 3.2.2
-AUTHORITY_FORM = re.compile(r"[^/@]*:[0-9]+")  # RFC 9112, 3.2.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +174,8 @@ def _split(text: str) -> tuple[str, str | None, str | None]:
     path, mark, query = text.partition("?")
     return (
         path,
-        _escape(IN_QUERY, query) if mark else None,
-        _escape(IN_FRAGMENT, fragment) if hash_ else None,
+        quote(query, IN_QUERY) if mark else None,
+        quote(fragment, IN_FRAGMENT) if hash_ else None,
     )
 
 
@@ -189,18 +188,10 @@ def _walk(start: list[str], path: str) -> list[str]:
         if plain == "..":
             del segments[-1:]
         elif plain != ".":
-            segments.append(_escape(IN_PATH, step))
+            segments.append(quote(step, IN_PATH))
     if plain in {".", ".."}:
         segments.append("")
     return segments
-
-
-def _escape(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(_quote, text)
-
-
-def _quote(match: re.Match[str]) -> str:
-    return quote(match[0], safe="")
 
 
 def _parse_authority(text: str, scheme: str) -> _Authority | None:
@@ -213,9 +204,7 @@ def _parse_authority(text: str, scheme: str) -> _Authority | None:
     port = _parse_port(host_and_port[end + 1 :], scheme)
     if hostname is None or port is None:
         return None
-    return _Authority(
-        _escape(IN_USERINFO, username), _escape(IN_USERINFO, password), hostname, port
-    )
+    return _Authority(quote(username, IN_USERINFO), quote(password, IN_USERINFO), hostname, port)
 
 
 def _parse_port(text: str, scheme: str) -> str | None:
@@ -231,9 +220,9 @@ def _parse_foreign(scheme: str, rest: str) -> URL:
     """Tell what a URL of a scheme without such hosts is made of, roughly."""
     head, hash_, fragment = rest.partition("#")
     path, mark, query = head.partition("?")
-    pathname = _escape(IN_OPAQUE, path)
-    search = _escape(IN_QUERY, mark + query)
-    ending = _escape(IN_FRAGMENT, hash_ + fragment)
+    pathname = quote(path, IN_OPAQUE)
+    search = quote(mark + query, IN_QUERY)
+    ending = quote(hash_ + fragment, IN_FRAGMENT)
     return URL(
         href=f"{scheme}:{pathname}{search}{ending}",
         protocol=f"{scheme}:",
@@ -286,68 +275,5 @@ def encode_url(text: str) -> str:
     return NOT_IN_URL.sub(_quote, text)
 
 
-def target_path(target: str) -> str:
-    """Return the path of a request `target` as it was sent, still percent-encoded.
-
-    `*` stays, `//x/p` is all path, an absolute form loses its scheme and host. The empty string
-    where there is no path: for CONNECT's `host:port`, or no target (RFC 9112, 3.2).
-
-    >>> target_path("/a%20b?c=d"), target_path("http://x.example/a?b"), target_path("//x/p")
-    ('/a%20b', '/a', '//x/p')
-    """
-    if target.startswith("/") and "#" not in target:
-        return target.partition("?")[0]  # what nearly every request has
-    return _split_target(target)[1]
-
-
-def target_querystring(target: str) -> str:
-    """Return the query of a request `target`, without `?`; empty where there is none.
-
-    >>> target_querystring("/a?b=c?d")
-    'b=c?d'
-    """
-    return _split_target(target)[2][1:]
-
-
-def with_path(target: str, path: str) -> str:
-    """Return `target` with another path; its query stays. `?` and `#` in `path` are escaped.
-
-    >>> with_path("/a?b=c", "/what?")
-    '/what%3F?b=c'
-    """
-    prefix, old, search, fragment = _split_target(target)
-    if path == old:
-        return target
-    if prefix and not path.startswith("/"):
-        path = f"/{path}"
-    return prefix + path.replace("?", "%3F").replace("#", "%23") + search + fragment
-
-
-def with_querystring(target: str, querystring: str) -> str:
-    """Return `target` with another query, given with or without its `?`; an empty one removes it.
-
-    >>> with_querystring("/a?b", "c=d#"), with_querystring("/a?b", "")
-    ('/a?c=d%23', '/a')
-    """
-    prefix, path, old, fragment = _split_target(target)
-    if querystring == old[1:]:
-        return target
-    mark = "?" if querystring and querystring[0] != "?" else ""
-    return prefix + path + mark + querystring.replace("#", "%23") + fragment
-
-
-def _split_target(target: str) -> tuple[str, str, str, str]:
-    """Cut a request target into scheme and host, path, `?` and query, `#` and fragment."""
-    rest, hash_, fragment = target.partition("#")
-    path, mark, query = rest.partition("?")
-    prefix = ""
-    if path[:1] != "/":
-        prefix, path = _split_path(path)
-    return prefix, path, mark + query, hash_ + fragment
-
-
-def _split_path(path: str) -> tuple[str, str]:
-    """Part scheme and host from the path of an absolute form, or what CONNECT names."""
-    if match := ABSOLUTE_FORM.match(path):
-        return match[0], path[match.end() :] or "/"
-    return (path, "") if AUTHORITY_FORM.fullmatch(path) else ("", path)
+def _quote(match: re.Match[str]) -> str:
+    return quote(match[0], safe="")

@@ -13,13 +13,13 @@ from typing import cast
 from ohia.errors import ClientDisconnect, HTTPError, RequestTimeout
 from ohia.exchange import SocketOptions
 from ohia.server.body import RequestBody
-from ohia.server.exchange import Peer, RawSocket, ServerExchange
+from ohia.server.exchange import SMALL, Peer, RawSocket, ServerExchange
 from ohia.server.flow import Drained, FlowControl
 from ohia.server.handshake import Handshake
-from ohia.server.head import Head
+from ohia.server.head import Fields, Head
 from ohia.server.limits import Limits
 from ohia.server.progress import taken, unsent
-from ohia.server.response import render_refusal
+from ohia.server.response import CLOSE, render_refusal
 from ohia.server.service import LAST_REQUEST, Service
 from ohia.server.websocket import ServerSocket
 
@@ -42,11 +42,13 @@ class Phase(Enum):
     CLOSED = auto()  # what is written goes out, then it is over
 
 
+IDLE, HEAD, ANSWER, DRAIN, LINGER, CLOSED = Phase
+
 PATIENCE: dict[Phase, Callable[[Limits], float | None]] = {
-    Phase.IDLE: lambda limits: limits.idle_timeout,
-    Phase.HEAD: lambda limits: limits.head_timeout,
-    Phase.DRAIN: lambda limits: limits.drain_timeout,
-    Phase.LINGER: lambda limits: limits.linger_timeout,
+    IDLE: lambda limits: limits.idle_timeout,
+    HEAD: lambda limits: limits.head_timeout,
+    DRAIN: lambda limits: limits.drain_timeout,
+    LINGER: lambda limits: limits.linger_timeout,
 }
 
 
@@ -57,11 +59,11 @@ class Connection(FlowControl):
         "_began",
         "_body",
         "_data",
+        "_ending",
         "_exchange",
         "_is_eof",
         "_is_last",
         "_is_reading",
-        "_keep_alive",
         "_peer",
         "_phase",
         "_room",
@@ -79,6 +81,8 @@ class Connection(FlowControl):
     _peer: Peer
     _transport: asyncio.Transport
     task: asyncio.Task[None] | None
+    _data: bytes
+    """What has come and not been read: from `_start` on, or nothing."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
@@ -88,10 +92,10 @@ class Connection(FlowControl):
         self._seen = 0
         self._exchange: ServerExchange | None = None
         self._body: RequestBody | None = None
-        self._phase = Phase.HEAD
+        self._phase = HEAD
         self._since = service.clock()
         self._began = 0.0
-        self._keep_alive = True
+        self._ending = CLOSE
         self._is_last = False
         self._is_reading = True
         self._is_eof = False
@@ -116,16 +120,18 @@ class Connection(FlowControl):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes to where they belong."""
-        if self._phase in (Phase.LINGER, Phase.CLOSED):
+        phase = self._phase
+        if phase is LINGER or phase is CLOSED:
             return
-        rest = len(self._data) - self._start
-        self._data = self._data[self._start :] + data if rest else data
+        if self._data:
+            data = self._data[self._start :] + data
+        self._data = data
         self._start = 0
         if self._body is not None:
             self._feed_body(self._body)
         elif self._exchange is None and not self.is_paused:
             self._next()
-        if self._body is not None or self._start < len(self._data):
+        if self._data or self._body is not None:
             self._update_reading()
 
     def eof_received(self) -> bool:
@@ -148,7 +154,7 @@ class Connection(FlowControl):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """Tell whoever waits, and let go of everything."""
         self.is_lost = True
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._service.remove(self)
         body, self._body = self._body, None
         if body is not None:
@@ -166,7 +172,7 @@ class Connection(FlowControl):
     def resume_writing(self) -> None:
         """Wake whoever waits; go on with the next request if it waited too."""
         super().resume_writing()
-        if self._phase is Phase.IDLE:
+        if self._phase is IDLE:
             self._continue()
 
     def lost_error(self) -> Exception:
@@ -178,8 +184,8 @@ class Connection(FlowControl):
     def _next(self) -> None:
         """Begin the next request, if its head is there."""
         data, start = self._data, self._start
-        while data.startswith(b"\r\n", start):
-            start += 2  # RFC 9112, 2.2
+        if data[start : start + 1] == b"\r":
+            start = self._skip_blank_lines(data, start)
         end = data.find(b"\r\n\r\n", start)
         try:
             if end < 0:
@@ -191,19 +197,29 @@ class Connection(FlowControl):
             self._refuse(error.status)
             return
         self._start = end + 4
+        if self._start == len(data):
+            self._data = b""
         self._seen = 0
         self._begin(head)
+
+    def _skip_blank_lines(self, data: bytes, start: int) -> int:
+        """Return where the request line begins (RFC 9112, 2.2)."""
+        while data.startswith(b"\r\n", start):
+            start += 2
+        return start
 
     def _await_head(self, start: int) -> None:
         """Wait for the rest of a head, as long as one can come of it."""
         self._service.heads.check_start(self._data, start, start + self._seen)
         known, self._seen = self._seen, len(self._data) - start
         self._start = start
+        if not self._seen:
+            self._data = b""  # they were blank lines
         if self._is_eof:
             self._refuse_part()
             self._close()
         elif self._seen and not known:
-            self._phase = Phase.HEAD
+            self._phase = HEAD
             self._since = self._service.clock()
 
     def _begin(self, head: Head) -> None:
@@ -211,17 +227,12 @@ class Connection(FlowControl):
         service = self._service
         body = None
         fields = head.fields
-        self._keep_alive = fields.keep_alive
-        self._is_last = not fields.keep_alive
-        self._phase = Phase.ANSWER
+        self._ending = fields.ending
+        self._phase = ANSWER
         if service.access_log is not None:
             self._began = time.perf_counter()
         if fields.length:
-            largest = service.limits.max_request_body
-            body = RequestBody(fields.length, largest=largest, expects=fields.expects)
-            self._body = body
-            self._since = service.clock()
-            self._feed_body(body)
+            body = self._open_body(fields)
         exchange = self._exchange = ServerExchange(self, self._peer, head, body)
         if self._is_eof:
             service.loop.call_later(HALF_CLOSED, self._watch, exchange)
@@ -230,18 +241,31 @@ class Connection(FlowControl):
             service.handler.handle(exchange), context=service.context.copy()
         )
 
+    def _open_body(self, fields: Fields) -> RequestBody:
+        """Return the body that comes behind a head, with what is there of it."""
+        service = self._service
+        largest = service.limits.max_request_body
+        body = RequestBody(fields.length, largest=largest, expects=fields.expects)
+        self._body = body
+        self._feed_body(body)
+        if not body.done:
+            self._since = service.clock()
+        return body
+
     def _feed_body(self, body: RequestBody) -> None:
         """Give `body` its part of what came."""
-        if self._start == len(self._data):
+        if not self._data:
             return
         known = self._start
         self._start = body.feed(self._data, known)
         came = self._start - known
+        if self._start == len(self._data):
+            self._data = b""
         if body.done:
             self._body = None
-        if self._phase is Phase.DRAIN:
+        if self._phase is DRAIN:
             self._drain_body(body, came)
-        else:
+        elif self._body is not None:
             self._since = self._moved(self._since, came)
 
     def _moved(self, since: float, size: int, ahead: float = 0.0) -> float:
@@ -305,15 +329,26 @@ class Connection(FlowControl):
             self._exchange.client_went()
         return self.lost_error()
 
-    def persists(self, *, close: bool, whole: bool) -> bool:
+    def send_head(self, text: str, body: bytes | None) -> Awaitable[None] | None:
+        """Send a head that lacks its last lines, and all of the body; or None: it follows."""
+        if self._body is not None or self._service.draining:
+            self._decide(is_whole=body is not None)
+        head = f"{text}{self._ending}".encode("latin-1")
+        if not body:
+            return self.write(head)
+        return self.write(head + body) if len(body) < SMALL else self.write_parts(head, body)
+
+    def close_after_answer(self) -> None:
+        """Take no other request; to be called before the head is sent."""
+        self._ending = CLOSE
+
+    def _decide(self, *, is_whole: bool) -> None:
         """Decide whether another request may follow (RFC 9112, 9.3)."""
-        keep_alive = self._keep_alive and not close and not self._service.draining
         body = self._body
-        if keep_alive and body is not None:
-            unreadable = body.failed or body.expects
-            keep_alive = not unreadable and not (whole and self._is_too_long(body))
-        self._keep_alive = keep_alive
-        return keep_alive
+        is_unreadable = body is not None and (body.failed or body.expects)
+        is_too_long = is_whole and body is not None and self._is_too_long(body)
+        if self._service.draining or is_unreadable or is_too_long:
+            self._ending = CLOSE
 
     def want_body(self) -> None:
         """Tell a client that waits for it to go on (RFC 9110, 10.1.1)."""
@@ -338,33 +373,35 @@ class Connection(FlowControl):
         self.write(f"{handshake.text}{self.date}\r\n".encode("latin-1"))
         socket = ServerSocket(self._service, handshake, options, client_went, self.task)
         early, self._data = self._data[self._start :], b""
-        self._start = 0
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._resume_reading()
         socket.take_over(self._transport, early, is_paused=self.is_paused, is_eof=self._is_eof)
         self._service.remove(self)
         return socket
 
-    def finish(self, *, is_whole: bool) -> None:
+    def finish(self, exchange: ServerExchange, is_whole: bool, /) -> None:  # noqa: FBT001 - once a request
         """Go on to the next request, or end."""
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None and self._service.access_log is not None:
-            seconds = time.perf_counter() - self._began
-            self._service.access_log.answered(exchange, seconds)
-        self.task = None
-        if self._phase is not Phase.ANSWER:
+        self._exchange = self.task = None
+        service = self._service
+        if service.access_log is not None:
+            service.access_log.answered(exchange, time.perf_counter() - self._began)
+        if self._phase is not ANSWER:
             return
-        body = self._body
         if not is_whole:
             self.cut()
-        elif not self._keep_alive:
-            self._end()
-        elif body is None:
+        elif self._body is None and self._ending is not CLOSE:
             self._continue()
-        elif body.failed or body.expects or self._is_too_long(body):
+        else:
+            self._is_last = not exchange.fields.keep_alive
+            self._finish_reading(self._body)
+
+    def _finish_reading(self, body: RequestBody | None) -> None:
+        """End, or read the rest of a body first where another request may follow."""
+        is_last = self._ending is CLOSE
+        if is_last or body is None or body.failed or body.expects or self._is_too_long(body):
             self._end()
         else:
-            self._phase = Phase.DRAIN
+            self._phase = DRAIN
             self._since = self._service.clock()
             self._room = self._service.limits.max_drain
             body.discard()
@@ -372,25 +409,21 @@ class Connection(FlowControl):
 
     def cut(self) -> None:
         """End the connection now."""
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._transport.abort()
 
     def _continue(self) -> None:
         """Be idle, or begin the request that came already."""
-        service = self._service
-        self._phase = Phase.IDLE
-        self._since = self._taken_at = service.clock()
+        self._phase = IDLE
+        self._since = self._taken_at = self._service.clock()
         if self._transport.get_write_buffer_size():
             self._watch_taking()
         if self.is_paused:
             return  # a client that reads no answers gets no more
-        if self._start < len(self._data):
+        if self._data:
             self._next()
         elif self._is_eof:
             self._close()
-        else:
-            self._data = b""
-            self._start = 0
         if not self._is_reading:
             self._update_reading()
 
@@ -407,7 +440,7 @@ class Connection(FlowControl):
 
     def _refuse_part(self) -> None:
         """Answer the beginning of a head that will have no end (RFC 9112, 8)."""
-        if self._seen and self._phase in (Phase.IDLE, Phase.HEAD):
+        if self._seen and self._phase in (IDLE, HEAD):
             self._refuse(400)
 
     def _end(self) -> None:
@@ -415,7 +448,7 @@ class Connection(FlowControl):
 
         One that asked for the close does not; nor is there a half close in TLS.
         """
-        is_quiet = self._body is None and self._start == len(self._data)
+        is_quiet = self._body is None and not self._data
         if is_quiet and (self._is_last or not self._transport.can_write_eof()):
             self._close()
         else:
@@ -426,10 +459,9 @@ class Connection(FlowControl):
 
         See RFC 9112, 9.6: unread bytes make the kernel reset the connection.
         """
-        self._phase = Phase.LINGER
+        self._phase = LINGER
         self._since = self._taken_at = self._service.clock()
         self._data = b""
-        self._start = 0
         self._body = None
         if self._is_eof:
             self._close()
@@ -444,7 +476,7 @@ class Connection(FlowControl):
 
     def _close(self) -> None:
         """Close when all that is written has gone out."""
-        self._phase = Phase.CLOSED
+        self._phase = CLOSED
         self._watch_taking()
         self._transport.close()
 
@@ -490,9 +522,9 @@ class Connection(FlowControl):
     def tick(self, now: float) -> None:
         """End what has taken too long."""
         phase = self._phase
-        if phase is Phase.ANSWER:
+        if phase is ANSWER:
             self._tick_answer(now)
-        elif phase is Phase.CLOSED:
+        elif phase is CLOSED:
             self._cut_if_stuck(now)
         elif _is_over(now - self._since, self._patience()):
             self._give_up(now)
@@ -507,13 +539,13 @@ class Connection(FlowControl):
     @property
     def _is_idle(self) -> bool:
         """Whether nothing has come of a next request."""
-        is_waiting = self._phase is Phase.IDLE or self._phase is Phase.HEAD
-        return is_waiting and self._start == len(self._data)
+        is_waiting = self._phase is IDLE or self._phase is HEAD
+        return is_waiting and not self._data
 
     @property
     def is_busy(self) -> bool:
         """Whether a request or a response would be lost by a cut."""
-        is_answering = self._phase is Phase.ANSWER or self._start < len(self._data)
+        is_answering = self._phase is ANSWER or bool(self._data)
         # What the kernel has goes out without us; but in TLS there may be more behind it.
         transport = self._transport
         size = unsent(transport) if self._peer.secure else transport.get_write_buffer_size()
@@ -532,11 +564,11 @@ class Connection(FlowControl):
             self._exchange.close()
 
     def _give_up(self, now: float) -> None:
-        if self._phase in (Phase.IDLE, Phase.LINGER) and unsent(self._transport):
+        if self._phase in (IDLE, LINGER) and unsent(self._transport):
             self._cut_if_stuck(now)  # the client is not done with the last answer
-        elif self._phase is Phase.LINGER:
+        elif self._phase is LINGER:
             self.cut()
-        elif self._phase is Phase.HEAD and self._start < len(self._data):
+        elif self._phase is HEAD and self._data:
             self._refuse(408)
         else:
             self._close()
@@ -550,7 +582,7 @@ class Connection(FlowControl):
             self._taken_at = self._moved(self._taken_at, size, (limits.body_timeout or 0) * LEAP)
             self._taken = now_taken
         limit = limits.body_timeout
-        if self._phase is Phase.CLOSED and not unsent(self._transport):
+        if self._phase is CLOSED and not unsent(self._transport):
             limit = limits.linger_timeout  # all that is missing is the client's goodbye, in TLS
         if _is_over(now - self._taken_at, limit):
             self._transport.abort()

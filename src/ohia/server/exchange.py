@@ -14,12 +14,19 @@ from urllib.parse import unquote_to_bytes
 from ohia.errors import ClientDisconnect
 from ohia.exchange import Address, Disconnect, Socket, SocketOptions
 from ohia.http.headers import Headers
+from ohia.http.status import BODILESS, has_body
 from ohia.server.body import RequestBody
 from ohia.server.handshake import Handshake, answer_handshake
-from ohia.server.head import Head
-from ohia.server.response import Fields, Framing, has_body, has_length, read_fields, status_line
+from ohia.server.head import CHUNKED, Fields, Head
+from ohia.server.response import (
+    Framing,
+    checked_length,
+    has_length,
+    render_fields,
+    status_line,
+)
 
-__all__ = ["Peer", "RawSocket", "ServerExchange", "Wire"]
+__all__ = ["SMALL", "Peer", "RawSocket", "ServerExchange", "Wire"]
 
 SMALL = 64 * 1024  # bytes; below it one copy costs less than several writes
 END_OF_CHUNKS = b"0\r\n\r\n"
@@ -77,8 +84,12 @@ class Wire(Protocol):
         """Do as `write` for parts too large to be joined."""
         ...
 
-    def persists(self, *, close: bool, whole: bool) -> bool:
-        """Decide whether another request may follow; `whole` says that this write is the end."""
+    def send_head(self, text: str, body: bytes | None) -> Awaitable[None] | None:
+        """Send a head that lacks its last lines, and all of the body; or None: it follows."""
+        ...
+
+    def close_after_answer(self) -> None:
+        """Take no other request; to be called before the head is sent."""
         ...
 
     def want_body(self) -> None:
@@ -99,7 +110,7 @@ class Wire(Protocol):
         """End the connection now."""
         ...
 
-    def finish(self, *, is_whole: bool) -> None:
+    def finish(self, exchange: "ServerExchange", is_whole: bool, /) -> None:  # noqa: FBT001 - once a request
         """Hear that the application is done; go on, or cut."""
         ...
 
@@ -122,7 +133,6 @@ class ServerExchange:
     __slots__ = (
         "_body",
         "_disconnected",
-        "_fields",
         "_framing",
         "_headers",
         "_is_gone",
@@ -132,9 +142,8 @@ class ServerExchange:
         "_socket",
         "_stage",
         "_wire",
-        "http_version",
+        "fields",
         "is_cut",
-        "is_websocket",
         "method",
         "size",
         "status",
@@ -143,8 +152,7 @@ class ServerExchange:
 
     method: str
     target: str
-    http_version: str
-    is_websocket: bool
+    fields: Fields
     status: int | None
     """That of the response, once its head has left."""
     size: int
@@ -157,9 +165,7 @@ class ServerExchange:
     def __init__(self, wire: Wire, peer: Peer, head: Head, body: RequestBody | None) -> None:
         self.method = head.method
         self.target = head.target
-        self.http_version = head.http_version
-        self.is_websocket = head.fields.is_handshake
-        self._fields = head.fields.lines
+        self.fields = head.fields
         self.status = None
         self.size = 0
         self.is_cut = False
@@ -181,11 +187,27 @@ class ServerExchange:
         return ""
 
     @property
+    def http_version(self) -> str:
+        """`1.0` or `1.1`."""
+        return self.fields.http_version
+
+    @property
+    def is_websocket(self) -> bool:
+        """Whether the fields ask for a WebSocket."""
+        return self.fields.is_handshake
+
+    @property
     def headers(self) -> Headers:
         """The request's fields, decoded on first use."""
         if self._headers is None:
-            self._headers = Headers.from_raw(self._fields)
+            self._headers = Headers.from_raw(self.fields.lines)
         return self._headers
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of the request's body, None for one in chunks."""
+        length = self.fields.length
+        return None if length == CHUNKED else length
 
     @property
     def secure(self) -> bool:
@@ -226,7 +248,7 @@ class ServerExchange:
             "raw_path": path.encode("ascii"),
             "query_string": query.encode("ascii"),
             "root_path": "",
-            "headers": [(name.lower(), value) for name, value in self._fields],
+            "headers": [(name.lower(), value) for name, value in self.fields.lines],
             "client": self.client,
             "server": self.server,
             "state": {},
@@ -286,64 +308,57 @@ class ServerExchange:
     # The response.
 
     def send_response(
-        self, status: int, reason: str, headers: Headers, body: bytes
+        self, status: int, reason: str | None, headers: Headers, body: bytes
     ) -> Awaitable[None] | None:
         """Send head and body at once, and end the response."""
-        wire = self._open_wire(NEW)
-        fields = read_fields(headers)
-        length = fields.length
-        if not has_body(self.method, status):
+        wire = self._wire
+        if wire is None or self._stage is not NEW:
+            self._refuse()
+        text, declared, wants_close = render_fields(headers, wire.date)
+        length: int | None = len(body)
+        if self.method == "HEAD" or status in BODILESS:
             body = b""
-            length = length if has_length(status) else None
-        elif length is None:
-            length = len(body)
-        elif length != len(body):
-            self._mismatch(f"the body has {len(body)} bytes, its Content-Length {length}")
-        framing = "" if length is None else f"Content-Length: {length}\r\n"
-        close = fields.wants_close or status < 200  # clients wait for another answer then
-        keep_alive = wire.persists(close=close, whole=True)
-        head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
+            length = checked_length(declared) if has_length(status) else None
+        elif declared != str(length) and checked_length(declared) not in {None, length}:
+            raise RuntimeError(f"the body has {length} bytes, its Content-Length says {declared}")
+        if length is not None:
+            text = f"{text}Content-Length: {length}\r\n"
+        if wants_close or status < 200:  # clients wait for another answer then
+            wire.close_after_answer()
+        line = status_line(status, reason)
         self._stage = DONE
-        waiting = wire.write(head + body) if len(body) < SMALL else wire.write_parts(head, body)
+        waiting = wire.send_head(line + text, body)
         self.status = status
         self.size = len(body)
         return waiting
 
-    def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
+    def send_head(
+        self, status: int, reason: str | None, headers: Headers
+    ) -> Awaitable[None] | None:
         """Send the head alone; pieces follow."""
         wire = self._open_wire(NEW)
-        fields = read_fields(headers)
-        length = fields.length if has_length(status) else None
+        text, declared, wants_close = render_fields(headers, wire.date)
+        length = checked_length(declared) if has_length(status) else None
         self._left = length or 0
-        framing = "" if length is None else f"Content-Length: {length}\r\n"
-        if not has_body(self.method, status):
-            self._framing = Framing.NONE
-        elif length is not None:
-            self._framing = Framing.LENGTH
-        elif self.http_version == "1.0":
-            self._framing = Framing.CLOSE
-        else:
-            self._framing = Framing.CHUNKED
-            framing = "Transfer-Encoding: chunked\r\n"
-        close = fields.wants_close or self._framing is Framing.CLOSE or status < 200
-        keep_alive = wire.persists(close=close, whole=False)
-        head = self._head(wire, status_line(status, reason), fields, framing, keep_alive=keep_alive)
+        self._framing, framing = self._frame(status, length)
+        if wants_close or self._framing is Framing.CLOSE or status < 200:
+            wire.close_after_answer()
+        line = status_line(status, reason)
         self._stage = STREAMING
-        waiting = wire.write(head)
+        waiting = wire.send_head(f"{line}{text}{framing}", None)
         self.status = status
         return waiting
 
-    def _head(
-        self, wire: Wire, line: str, fields: Fields, framing: str, *, keep_alive: bool
-    ) -> bytes:
-        date = "" if fields.has_date else wire.date
-        if not keep_alive:
-            connection = "Connection: close\r\n"
-        elif self.http_version == "1.0":
-            connection = "Connection: keep-alive\r\n"
-        else:
-            connection = ""
-        return f"{line}{fields.text}{framing}{date}{connection}\r\n".encode("latin-1")
+    def _frame(self, status: int, length: int | None) -> tuple[Framing, str]:
+        """Return how a body in pieces is framed, and the field that says it."""
+        text = "" if length is None else f"Content-Length: {length}\r\n"
+        if not has_body(self.method, status):
+            return Framing.NONE, text
+        if length is not None:
+            return Framing.LENGTH, text
+        if self.fields.http_version == "1.0":
+            return Framing.CLOSE, text
+        return Framing.CHUNKED, "Transfer-Encoding: chunked\r\n"
 
     def send_piece(self, piece: bytes) -> Awaitable[None] | None:
         """Send one piece of the body."""
@@ -406,24 +421,28 @@ class ServerExchange:
             return
         self._wire = None
         is_whole = self._stage is DONE
-        self.is_cut = self._is_gone or not is_whole
-        socket, self._socket = self._socket, None
-        if socket is not None:
-            self.size = socket.size
-            self.is_cut = socket.close_code in {None, 1006}
-            socket.cut()
-        wire.finish(is_whole=is_whole)
+        if self._is_gone or not is_whole:
+            self.is_cut = True
+        if self._socket is not None:
+            self._end_socket(self._socket)
+        wire.finish(self, is_whole)
+
+    def _end_socket(self, socket: RawSocket) -> None:
+        self._socket = None
+        self.size = socket.size
+        self.is_cut = socket.close_code in {None, 1006}
+        socket.cut()
 
     def _open_wire(self, *stages: Stage) -> Wire:
         """Return the connection, if it is there and the response at one of `stages`."""
         wire = self._wire
-        if wire is None:
-            raise RuntimeError("the exchange is closed")
-        if stages and self._stage not in stages:
+        if wire is None or (stages and self._stage not in stages):
             self._refuse()
         return wire
 
     def _refuse(self) -> NoReturn:
+        if self._wire is None:
+            raise RuntimeError("the exchange is closed")
         if self._stage is CUT:
             raise ClientDisconnect("the connection was cut")
         if self._socket is not None:

@@ -7,6 +7,7 @@ RFC 9112 does not is refused here: nobody in front of us may read two requests w
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from copy import copy
 from ipaddress import IPv6Address
@@ -25,6 +26,7 @@ from ohia.errors import (
     http_error,
 )
 from ohia.server.limits import Limits
+from ohia.server.response import CLOSE, KEEP_ALIVE
 
 __all__ = ["CHUNKED", "Field", "Fields", "Head", "HeadReader", "tokens"]
 
@@ -55,7 +57,6 @@ BLANKS = re.compile(rb"(?<=[^\r\n\t ])[\t ]+(?=\r\n)")
 
 # A higher minor version is read as the highest that we know (RFC 9110, 2.5).
 FIRST_LINES = {b"%d" % minor: b"GET / HTTP/1.%d\r\n" % min(minor, 1) for minor in range(10)}
-VERSIONS = {b"%d" % minor: f"1.{min(minor, 1)}" for minor in range(10)}
 SPECIAL = frozenset(
     {
         b"connection",
@@ -67,6 +68,7 @@ SPECIAL = frozenset(
         b"upgrade",
     }
 )
+SLASH = 0x2F
 LINE_ROOM = 1024  # bytes in a request line beside the target: a method, a version
 LONGEST_LENGTH = 18  # digits of a Content-Length: an exabyte
 # Field lines that are kept, and the bytes of the longest: 256 KiB at most.
@@ -77,9 +79,20 @@ LONGEST_KNOWN = 1024
 class Fields:
     """The field lines of one request, and what they mean to the connection."""
 
-    __slots__ = ("expects", "is_handshake", "keep_alive", "length", "lines")
+    __slots__ = (
+        "ending",
+        "expects",
+        "http_version",
+        "is_handshake",
+        "keep_alive",
+        "length",
+        "lines",
+    )
 
+    http_version: str
     lines: list[Field]
+    ending: str
+    """The last lines of the answer's head, if it is for the client to decide."""
     length: int
     """Bytes of the body, 0 for none, CHUNKED."""
     keep_alive: bool
@@ -92,11 +105,10 @@ class Fields:
 class Head:
     """One request without its body, checked."""
 
-    __slots__ = ("fields", "http_version", "method", "target")
+    __slots__ = ("fields", "method", "target")
 
     method: str
     target: str
-    http_version: str
     fields: Fields
 
 
@@ -107,18 +119,33 @@ class HeadReader:
     same bytes mean the same.
     """
 
-    __slots__ = ("_complete", "_known", "_limits", "_lines", "_parser")
+    __slots__ = (
+        "_complete",
+        "_known",
+        "_limits",
+        "_lines",
+        "_max_head",
+        "_max_target",
+        "_parser",
+        "_special",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._max_target = sys.maxsize if limits.max_target is None else limits.max_target
+        self._max_head = sys.maxsize if limits.max_head is None else limits.max_head
         self._known: dict[bytes, Fields] = {}
         self._lines: list[Field] = []
+        self._special: dict[bytes, list[bytes]] = {}
         self._complete = False
         self._parser: httptools.HttpRequestParser | None = None
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
         self._lines.append((name, value))
+        key = name.lower()
+        if key in SPECIAL:
+            self._special.setdefault(key, []).append(value)
 
     def on_headers_complete(self) -> None:
         """Note that the parser has seen the blank line too."""
@@ -130,17 +157,15 @@ class HeadReader:
         if line is None:
             raise _refused_line(data[start : data.find(b"\r\n", start)], self._limits)
         method, target, minor = line.groups()
-        limits = self._limits
-        if limits.max_target is not None and len(target) > limits.max_target:
+        if len(target) > self._max_target:
             raise URITooLong
-        host = None if target.startswith(b"/") else _check_target(method, target)
-        if limits.max_head is not None and end + 4 - start > limits.max_head:
-            raise _too_long(data, start, limits.max_head)
+        host = None if target[0] == SLASH else _check_target(method, target)
+        if end + 4 - start > self._max_head:
+            raise _too_long(data, start, self._max_head)
         head = Head()
         head.method = method.decode("ascii")
         head.target = target.decode("ascii")
-        head.http_version = VERSIONS[minor]
-        text = FIRST_LINES[minor] + data[line.end() : end + 4]
+        text = data[line.end(2) : end + 4]
         head.fields = fields = self._known.get(text) or self._read_fields(text, minor)
         if fields.is_handshake and fields.length and method == b"GET":
             raise BadRequest  # its body could not be told from frames
@@ -177,17 +202,20 @@ class HeadReader:
             _check_target(method, target)
 
     def _read_fields(self, text: bytes, minor: bytes) -> Fields:
-        """Return the fields of `text`, a head with a request line of ours."""
+        """Return the fields of `text`, a head from its version on."""
         parser = self._parser or httptools.HttpRequestParser(self)
         # It goes back only after a head that leaves nothing in it for the next.
         self._parser = None
         fields = Fields()
-        has_blanks = b" \r\n" in text or b"\t\r\n" in text
-        fields.lines = self._parse(parser, BLANKS.sub(b"", text) if has_blanks else text)
+        fields.http_version = "1.0" if minor == b"0" else "1.1"
+        lines = text[text.find(b"\n") + 1 :]
+        has_blanks = b" \r\n" in lines or b"\t\r\n" in lines
+        lines = BLANKS.sub(b"", lines) if has_blanks else lines
+        fields.lines = self._parse(parser, FIRST_LINES[minor] + lines)
         most = self._limits.max_headers
         if most is not None and len(fields.lines) > most:
             raise RequestHeaderFieldsTooLarge
-        special = _special(fields.lines)
+        special = self._special
         _learn(fields, special, self._limits.max_request_body, is_old=minor == b"0")
         if not fields.length and fields.keep_alive and not _may_end_parser(special):
             self._parser = parser
@@ -196,13 +224,14 @@ class HeadReader:
 
     def _parse(self, parser: httptools.HttpRequestParser, text: bytes) -> list[Field]:
         lines = self._lines = []
+        self._special = {}
         self._complete = False
         try:
             parser.feed_data(text)
         except httptools.HttpParserUpgrade:
             pass
         except httptools.HttpParserError:
-            raise _refused_lines(lines) from None
+            raise _refused_lines(self._special) from None
         if not self._complete:
             raise BadRequest
         return lines
@@ -232,15 +261,7 @@ def _learn(fields: Fields, special: Special, largest_body: int | None, *, is_old
     fields.expects = b"expect" in special and _expects(special, length, is_old=is_old)
     fields.is_handshake = b"upgrade" in special and _is_handshake(special)
     fields.keep_alive = _persists(special, is_old=is_old)
-
-
-def _special(lines: list[Field]) -> dict[bytes, list[bytes]]:
-    special: dict[bytes, list[bytes]] = {}
-    for name, value in lines:
-        key = name.lower()
-        if key in SPECIAL:
-            special.setdefault(key, []).append(value)
-    return special
+    fields.ending = KEEP_ALIVE[fields.http_version] if fields.keep_alive else CLOSE
 
 
 def _may_end_parser(special: Special) -> bool:
@@ -269,9 +290,8 @@ def _too_long(data: bytes, start: int, most: int) -> HTTPError:
     return RequestHeaderFieldsTooLarge() if is_clean else BadRequest()
 
 
-def _refused_lines(lines: list[Field]) -> HTTPError:
+def _refused_lines(special: Special) -> HTTPError:
     """Return the answer to lines that httptools does not take, as far as it gave them."""
-    special = _special(lines)
     if b"content-length" not in special and b"transfer-encoding" in special:
         return _refused_coding(special[b"transfer-encoding"])
     return BadRequest()

@@ -1,29 +1,31 @@
 """The head of a response: fields in, bytes and framing out (RFC 9112, 6 and 9)."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
 from ohia.http.headers import Headers, check_value
 from ohia.http.status import PHRASES
 
 __all__ = [
-    "Fields",
+    "CLOSE",
+    "KEEP_ALIVE",
     "Framing",
-    "has_body",
+    "checked_length",
     "has_length",
-    "read_fields",
+    "render_fields",
     "render_refusal",
     "status_line",
 ]
 
-# Written by the server, whatever the application thinks of them.
-CONNECTION_FIELDS = frozenset({"connection", "keep-alive", "proxy-connection", "transfer-encoding"})
+# Those of the application's fields that steer the server; all others are written as they are.
+STEERING = frozenset(
+    {"connection", "content-length", "date", "keep-alive", "proxy-connection"}
+    | {"transfer-encoding", "upgrade"}
+)
 STATUS_LINES = {status: f"HTTP/1.1 {status} {text}\r\n" for status, text in PHRASES.items()}
 
-# Fields that are kept sorted, and the length of the longest: 128 KiB at most.
-MOST_KNOWN = 256
-LONGEST_KNOWN = 512
-_known: dict[tuple[tuple[str, str], ...], "Fields"] = {}
+CLOSE = "Connection: close\r\n\r\n"
+KEEP_ALIVE = {"1.0": "Connection: keep-alive\r\n\r\n", "1.1": "\r\n"}
+"""How a head ends after which another request may follow, by the client's version of HTTP."""
 
 
 class Framing(Enum):
@@ -35,24 +37,13 @@ class Framing(Enum):
     CLOSE = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
-    """What the application's fields mean to the server."""
-
-    text: str
-    """Those that are written as they are, one line each."""
-    length: int | None
-    wants_close: bool
-    has_date: bool
-
-
-def status_line(status: int, reason: str) -> str:
+def status_line(status: int, reason: str | None) -> str:
     """Return the first line of a response; ValueError for what would break it."""
-    if reason == PHRASES.get(status):
+    if reason is None and status in STATUS_LINES:
         return STATUS_LINES[status]
     if not 100 <= status <= 999:
         raise ValueError(f"a status has three digits, got {status!r}")
-    return f"HTTP/1.1 {status} {check_value('reason', reason)}\r\n"
+    return f"HTTP/1.1 {status} {check_value('reason', reason or '')}\r\n"
 
 
 def has_length(status: int) -> bool:
@@ -60,52 +51,44 @@ def has_length(status: int) -> bool:
     return status >= 200 and status != 204
 
 
-def has_body(method: str, status: int) -> bool:
-    """Say whether a body follows the head (RFC 9110, 6.4.1)."""
-    return method != "HEAD" and status >= 200 and status not in {204, 304}
-
-
-def read_fields(headers: Headers) -> Fields:
+def render_fields(headers: Headers, date: str) -> tuple[str, str | list[str] | None, bool]:
     """Sort the application's fields into those to write and those that steer the server.
 
-    Applications send the same few again and again, so some that were sorted are kept.
+    Return the lines of the first, with `date` among them unless they have a Date; the
+    Content-Length; and whether they want the connection closed.
     """
-    lines = tuple(headers.lines())
-    known = _known.get(lines)
-    if known is not None:
-        return known
-    fields = _sort(lines)
-    if len(fields.text) <= LONGEST_KNOWN:
-        if len(_known) >= MOST_KNOWN:
-            _known.clear()
-        _known[lines] = fields
-    return fields
-
-
-def _sort(lines: tuple[tuple[str, str], ...]) -> Fields:
-    text = ""
+    text = date
     length = None
-    wants_close = has_date = False
-    for name, value in lines:
-        key = name.lower()
-        if key == "content-length":
-            length = _length(value, length)
+    wants_close = False
+    for key, (name, value) in headers.entries():
+        if key not in STEERING:
+            text += f"{name}: {value}\r\n" if type(value) is str else _lines(name, value)
+        elif key == "content-length":
+            length = value
         elif key == "upgrade":  # what a 426 asks for (RFC 9110, 7.8 and 15.5.22)
-            text += f"Connection: Upgrade\r\n{name}: {value}\r\n"
-        elif key in CONNECTION_FIELDS:
-            wants_close = wants_close or (key == "connection" and _says_close(value))
-        else:
-            has_date = has_date or key == "date"
-            text += f"{name}: {value}\r\n"
-    return Fields(text, length, wants_close, has_date)
+            text += f"Connection: Upgrade\r\n{_lines(name, value)}"
+        elif key == "date":
+            text = text.removeprefix(date) + _lines(name, value)
+        elif key == "connection":
+            wants_close = "close" in _options(value)
+    return text, length, wants_close
 
 
-def _says_close(value: str) -> bool:
-    return "close" in [each.strip() for each in value.lower().split(",")]
+def _lines(name: str, value: str | list[str]) -> str:
+    values = value if isinstance(value, list) else [value]
+    return "".join([f"{name}: {each}\r\n" for each in values])
 
 
-def _length(value: str, known: int | None) -> int:
-    if not (value.isascii() and value.isdigit()) or known is not None:
+def _options(value: str | list[str]) -> list[str]:
+    text = value if isinstance(value, str) else ",".join(value)
+    return [each.strip() for each in text.lower().split(",")]
+
+
+def checked_length(value: str | list[str] | None) -> int | None:
+    """Return a Content-Length as a number of bytes; ValueError for what is none."""
+    if value is None:
+        return None
+    if not (isinstance(value, str) and value.isascii() and value.isdigit()):
         raise ValueError(f"Content-Length takes one number, got {value!r}")
     return int(value)
 

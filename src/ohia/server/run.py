@@ -11,7 +11,6 @@ from ohia.server.server import Server
 from ohia.server.stopping import CUT, Stop, handling
 from ohia.server.terminal import Terminal
 from ohia.server.worker import Worker
-from ohia.server.workers import Plan, supervise
 
 try:
     import uvloop
@@ -60,6 +59,7 @@ def run(*servers: Server) -> None:
 
 def _run_workers(servers: Sequence[Server], count: int) -> int:
     """Serve in `count` processes; return the exit status of them all."""
+    from ohia.server.workers import Plan, supervise  # noqa: PLC0415 - multiprocessing is large
 
     def renew() -> None:
         for server in servers:

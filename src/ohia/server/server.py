@@ -14,6 +14,7 @@ import weakref
 from types import TracebackType
 from typing import Any, Self
 
+from ohia import late
 from ohia.console import console
 from ohia.exchange import Address, Handler
 from ohia.server import bind
@@ -26,6 +27,8 @@ from ohia.server.service import Service
 from ohia.server.syn_filter import turn_away
 
 __all__ = ["Server"]
+
+late.load()
 
 LEAST_GRACE = 1.0  # seconds for the end of the lifespan, however short the grace is
 HURRIED = 0.3  # the same, after a second signal

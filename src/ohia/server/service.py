@@ -5,12 +5,12 @@ import contextlib
 import contextvars
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from email.utils import formatdate
 from itertools import islice
 from typing import Any, Protocol
 
 from ohia.console import console
 from ohia.exchange import Handler, SocketOptions
+from ohia.http.date import format_date
 from ohia.server.access import AccessLog, open_access_log
 from ohia.server.head import HeadReader
 from ohia.server.limits import Limits
@@ -119,7 +119,7 @@ class Service:
 
     def _tick(self) -> None:
         self.now = self.loop.time()
-        self.date = f"Date: {formatdate(usegmt=True)}\r\n"
+        self.date = f"Date: {format_date(time.time())}\r\n"
         self._timer = self.loop.call_later(self._next(), self._tick)
         console.flush()
         self._visit(iter(tuple(self.connections)))

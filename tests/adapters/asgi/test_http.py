@@ -87,6 +87,7 @@ async def test_a_whole_response_is_two_messages() -> None:
                 (b"content-type", b"text/plain"),
                 (b"set-cookie", b"a=1"),
                 (b"set-cookie", b"b=2"),
+                (b"content-length", b"5"),
             ],
         },
         {"type": "http.response.body", "body": b"hello", "more_body": False},

@@ -7,12 +7,15 @@ tells it when the server starts and stops. What a server cannot do shows in `doc
 import traceback
 from collections.abc import Awaitable, Callable
 
+from ohia import late
 from ohia.adapters.asgi.http import HttpExchange
 from ohia.adapters.asgi.websocket import WebSocketExchange
 from ohia.exchange import Handler
 from ohia.types import Receive, Scope, Send
 
 __all__ = ["ResponseAborted", "serve", "serve_lifespan"]
+
+late.load()
 
 EXCHANGES: dict[str, type[HttpExchange | WebSocketExchange]] = {
     "http": HttpExchange,

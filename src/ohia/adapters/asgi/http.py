@@ -6,8 +6,9 @@ from ohia.adapters.asgi.incoming import LOST, Incoming
 from ohia.adapters.asgi.outgoing import FRAMING, Outgoing, raw_headers
 from ohia.adapters.asgi.scope import ScopeFacts
 from ohia.errors import ClientDisconnect, http_error
-from ohia.exchange import Disconnect, Socket, SocketOptions
+from ohia.exchange import Disconnect, Socket, SocketOptions, fit_length
 from ohia.http.headers import Headers
+from ohia.http.status import has_body
 from ohia.types import Receive, Scope, Send
 
 __all__ = ["HttpExchange"]
@@ -76,18 +77,20 @@ class HttpExchange(ScopeFacts):
     def send_response(
         self,
         status: int,
-        reason: str,  # noqa: ARG002 - ASGI has no place for it
+        reason: str | None,  # noqa: ARG002 - ASGI has no place for it
         headers: Headers,
         body: bytes,
     ) -> Awaitable[None] | None:
         """Send head and body, and end the response."""
+        if has_body(self.method, status):
+            fit_length(headers, body)
         head = self._begin(status, headers)
         return self._deliver(head, _piece(body, more=False))
 
     def send_head(
         self,
         status: int,
-        reason: str,  # noqa: ARG002 - ASGI has no place for it
+        reason: str | None,  # noqa: ARG002 - ASGI has no place for it
         headers: Headers,
     ) -> Awaitable[None] | None:
         """Send the head alone.

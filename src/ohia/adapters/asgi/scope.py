@@ -7,7 +7,7 @@ from typing import Any
 
 from ohia.adapters.asgi.target import Target, read_target
 from ohia.exchange import Address, SocketOptions
-from ohia.http.headers import Headers
+from ohia.http.headers import Headers, parse_length
 from ohia.types import Scope
 
 __all__ = ["ScopeFacts"]
@@ -54,6 +54,11 @@ class ScopeFacts:
         if self._headers is None:
             self._headers = self._read_headers()
         return self._headers
+
+    @property
+    def content_length(self) -> int | None:
+        """Bytes of the request's body as declared."""
+        return parse_length(self.headers.get("content-length", ""))
 
     @property
     def secure(self) -> bool:

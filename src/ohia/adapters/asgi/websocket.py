@@ -11,8 +11,9 @@ from ohia.adapters.asgi.outgoing import FRAMING, Outgoing, RawHeaders, raw_heade
 from ohia.adapters.asgi.scope import ScopeFacts
 from ohia.adapters.asgi.socket import AsgiSocket
 from ohia.errors import ClientDisconnect
-from ohia.exchange import Disconnect, SocketOptions
+from ohia.exchange import Disconnect, SocketOptions, fit_length
 from ohia.http.headers import Headers
+from ohia.http.status import has_body
 from ohia.types import Receive, Scope, Send
 
 __all__ = ["WebSocketExchange"]
@@ -87,11 +88,13 @@ class WebSocketExchange(ScopeFacts):
     def send_response(
         self,
         status: int,
-        reason: str,  # noqa: ARG002 - ASGI has no place for it
+        reason: str | None,  # noqa: ARG002 - ASGI has no place for it
         headers: Headers,
         body: bytes,
     ) -> Awaitable[None] | None:
         """Refuse the handshake with this response."""
+        if has_body(self.method, status):
+            fit_length(headers, body)
         self._begin(status, headers)
         self._body.append(body)
         return self._refuse()
@@ -99,7 +102,7 @@ class WebSocketExchange(ScopeFacts):
     def send_head(
         self,
         status: int,
-        reason: str,  # noqa: ARG002 - ASGI has no place for it
+        reason: str | None,  # noqa: ARG002 - ASGI has no place for it
         headers: Headers,
     ) -> Awaitable[None] | None:
         """Keep the head until the response is whole."""

@@ -18,8 +18,15 @@ from ohia.adapters.memory.rules import ContractViolation, ResponseRules
 from ohia.adapters.memory.socket import MemorySocket
 from ohia.adapters.memory.upload import Upload
 from ohia.errors import ClientDisconnect
-from ohia.exchange import Address, Disconnect, Handler, SocketOptions
-from ohia.http.headers import Headers
+from ohia.exchange import (
+    Address,
+    Disconnect,
+    Handler,
+    SocketOptions,
+    fit_length,
+)
+from ohia.http.headers import Headers, parse_length
+from ohia.http.status import PHRASES, has_body
 
 __all__ = ["Head", "MemoryExchange", "ResponseCut"]
 
@@ -182,6 +189,11 @@ class MemoryExchange:
         return scope
 
     @property
+    def content_length(self) -> int | None:
+        """Bytes of the request's body as declared."""
+        return parse_length(self.headers.get("content-length", ""))
+
+    @property
     def is_websocket(self) -> bool:
         """Whether Connection and Upgrade ask for a WebSocket."""
         return "upgrade" in _lower_tokens(self.headers, "Connection") and (
@@ -212,10 +224,12 @@ class MemoryExchange:
                 self.hang_up()
 
     def send_response(
-        self, status: int, reason: str, headers: Headers, body: bytes
+        self, status: int, reason: str | None, headers: Headers, body: bytes
     ) -> Awaitable[None] | None:
         """Send head and body at once, and end the response."""
         self._check_sendable("send_response")
+        if type(body) is bytes and has_body(self.method, status):
+            fit_length(headers, body)
         self._start(status, reason, headers)
         if body or type(body) is not bytes:
             self._rules.piece(body)
@@ -223,7 +237,9 @@ class MemoryExchange:
         self._rules.end()
         return None
 
-    def send_head(self, status: int, reason: str, headers: Headers) -> Awaitable[None] | None:
+    def send_head(
+        self, status: int, reason: str | None, headers: Headers
+    ) -> Awaitable[None] | None:
         """Send the head alone."""
         self._check_sendable("send_head")
         self._start(status, reason, headers)
@@ -265,7 +281,7 @@ class MemoryExchange:
         if subprotocol is not None:
             answer["Sec-WebSocket-Protocol"] = subprotocol
         ours, theirs = MemorySocket.pair(options, self._client_options, subprotocol)
-        self._start(101, "Switching Protocols", answer)
+        self._start(101, None, answer)
         self.client_socket = theirs
         return ours
 
@@ -323,7 +339,8 @@ class MemoryExchange:
         if subprotocol not in {None, *tokens(headers, "Sec-WebSocket-Protocol")}:
             raise self._rules.broken(f"the subprotocol {subprotocol!r} was not offered")
 
-    def _start(self, status: int, reason: str, headers: Headers) -> None:
+    def _start(self, status: int, reason: str | None, headers: Headers) -> None:
+        reason = PHRASES.get(status, "") if reason is None else reason
         self._rules.start(status, reason, headers)
         self._head = Head(status, reason, headers.copy())
         self._changed.set()
