@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check format docs bench fuzz soak autobahn clean
+.PHONY: run test check format docs bench bench-micro guard guard-record fuzz soak autobahn clean
 
 run: .venv/run  ## Start the main example on http://127.0.0.1:3000
 	$(BIN)/python examples/main.py
@@ -29,8 +29,18 @@ format: .venv/dev  ## Rewrite the code in the project's form
 docs: .venv/dev  ## Build the docs site into site/
 	$(BIN)/zensical build --strict
 
-bench: .venv/dev  ## Time parts of a request
+bench:  ## Whole requests beside other frameworks, for hours; writes docs/benchmarks.md
+	$(PYTHON) benchmarks/macro
+	$(PYTHON) benchmarks/macro --growth
+
+bench-micro: .venv/dev  ## Time parts of a request
 	$(BIN)/python benchmarks/micro.py
+
+guard: .venv/dev  ## What a request costs beside what was recorded; PROFILE=hello shows where
+	$(BIN)/python benchmarks/guard $(if $(PROFILE),--profile $(PROFILE))
+
+guard-record: .venv/dev  ## Record it anew, with PYTHONS="python3.12 python3.13" for these too
+	$(BIN)/python benchmarks/guard --record $(PYTHONS:%=--python %)
 
 fuzz: .venv/dev  ## The fuzz tests with twenty times as many examples, all random
 	OHIA_FUZZ=20 $(BIN)/python -m pytest tests/fuzz
