@@ -5,6 +5,7 @@ nothing waits for the end of a large frame, not even the news that it is wrong.
 """
 
 import struct
+from collections.abc import Callable
 from typing import NoReturn
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
@@ -44,9 +45,9 @@ MASK = 4  # bytes
 SHORT_HEAD = 2 + MASK
 LONGEST_HEAD = 2 + 8 + MASK
 
-short_head = struct.Struct("!BB").pack
-medium_head = struct.Struct("!BBH").pack
-long_head = struct.Struct("!BBQ").pack
+short_head: Callable[..., bytes] = struct.Struct("!BB").pack
+medium_head: Callable[..., bytes] = struct.Struct("!BBH").pack
+long_head: Callable[..., bytes] = struct.Struct("!BBQ").pack
 
 
 def render_frame(first: int, payload: bytes) -> bytes:
