@@ -104,6 +104,15 @@ async def test_an_error_with_unsendable_headers_is_a_500() -> None:
     assert "x-a" not in response.headers
 
 
+async def test_a_method_that_became_HEAD_has_an_answer_without_a_body() -> None:  # noqa: N802
+    def middleware(ctx: Context) -> None:
+        ctx.body = "hello"
+        ctx.method = "HEAD"
+
+    response = await answer(middleware)
+    assert (response.status, response.content) == (200, b"")
+
+
 async def test_an_error_answer_to_HEAD_has_no_body() -> None:  # noqa: N802
     response = await answer(raising(HTTPError(403)), method="HEAD")
     assert (response.status, response.content) == (403, b"")

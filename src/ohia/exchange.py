@@ -21,7 +21,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ohia.http.headers import Headers
+from ohia.http.headers import Headers, parse_length
 
 __all__ = ["Address", "Disconnect", "Exchange", "Handler", "Socket", "SocketOptions", "fit_length"]
 
@@ -155,12 +155,11 @@ class Socket(Protocol):
 def fit_length(headers: Headers, body: bytes) -> None:
     """Give `headers` the Content-Length of a `body`; RuntimeError if they have another."""
     declared = headers.get("content-length")
-    length = str(len(body))
     if declared is None:
         if body:
-            headers.put("Content-Length", length)
-    elif declared != length:
-        raise RuntimeError(f"the body has {length} bytes, its Content-Length says {declared}")
+            headers.put("Content-Length", str(len(body)))
+    elif parse_length(declared) != len(body):
+        raise RuntimeError(f"the body has {len(body)} bytes, its Content-Length says {declared}")
 
 
 class Exchange(Protocol):

@@ -305,8 +305,8 @@ def _strip_for_no_body(ctx: ResponseSide) -> None:
     if ctx._status in EMPTY:
         for name in ("content-type", "content-length", "transfer-encoding"):
             headers.remove(name)
-    elif ctx._filters is not None:
-        headers.remove("content-length")
+    elif ctx._filters is not None or ctx._exchange.method != "HEAD":
+        headers.remove("content-length")  # nobody knows it; or HEAD is only what ctx was told
 
 
 async def run_before_send(ctx: ResponseSide) -> None:

@@ -30,6 +30,7 @@ FACTORY = ServerPerMessageDeflateFactory(
     compress_settings={"memLevel": MEMORY_LEVEL},
 )
 END = b"\x00\x00\xff\xff"  # of a flushed message; it is not sent (RFC 7692, 7.2.1)
+AFTER_FINAL = frozenset({b"", END, b"\x00", b"\x00" + END})  # an empty block, or none
 
 
 class Deflate:
@@ -57,6 +58,7 @@ class Deflate:
         """Return what a frame holds; `is_last` says that its message ends.
 
         More than `limit` bytes raise PayloadTooBig, what is not deflated raises ProtocolError.
+        A final block ends the history: what comes next begins anew (RFC 7692, 7.2.3.4).
         """
         decoder = self._decoder
         if decoder is None:
@@ -69,6 +71,10 @@ class Deflate:
             raise ProtocolError("what came compressed cannot be inflated") from error
         if len(data) > limit:
             raise PayloadTooBig(None, int(limit))
+        if decoder.eof:
+            self._decoder = None
+            if decoder.unused_data not in AFTER_FINAL:
+                raise ProtocolError("something came behind the final block of a message")
         return data
 
 

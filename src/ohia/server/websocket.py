@@ -230,7 +230,7 @@ class ServerSocket(FlowControl):
             finally:
                 self._receiver = None
         message = self._queue.popleft()
-        if not self._is_reading:
+        if not self._is_hungry:
             self._read_soon()  # not now: an application that finds more each time keeps the loop
         return message
 

@@ -2,11 +2,14 @@
 
 import asyncio
 import struct
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Socket, SocketOptions
+from ohia.http.headers import Headers
 from ohia.server.websocket import ServerSocket
 
 from .peer import (
@@ -16,6 +19,7 @@ from .peer import (
     HANDSHAKE,
     NORMAL,
     PING,
+    PLAIN,
     PONG,
     TEXT,
     Peer,
@@ -166,6 +170,29 @@ async def test_a_half_closed_peer_gets_its_answers(serve: Serve) -> None:
         frames = await Peer(reader, writer).rest()
         writer.close()
     assert frames == [(TEXT, b"a"), (TEXT, b"b"), (CLOSE, NORMAL)]
+
+
+@pytest.mark.parametrize("end", [b"", close_frame(1000)], ids=["end", "close"])
+async def test_all_that_a_half_closed_peer_sent_before_the_upgrade_is_read(
+    serve: Serve, end: bytes
+) -> None:
+    texts = [str(n).encode() for n in range(SocketOptions().max_queue * 2)]
+    seen: list[object] = []
+
+    async def answer(exchange: Any) -> None:
+        await until(lambda: exchange._wire._is_eof)
+        socket = await exchange.upgrade(Headers(), None, PLAIN)
+        with suppress(WebSocketClosed):
+            while True:
+                seen.append(await socket.receive())
+
+    async with serve(answer) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(HANDSHAKE + b"".join(frame(TEXT, text) for text in texts) + end)
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+    assert seen == [text.decode() for text in texts]
 
 
 async def test_a_peer_that_ends_its_side_without_a_close_has_gone(serve: Serve) -> None:
