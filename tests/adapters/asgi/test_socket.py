@@ -17,6 +17,12 @@ from ohia.http.headers import Headers
 from .wire import CONNECT, Wire, left, text, websocket_scope
 
 
+@pytest.fixture
+def _full(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every send return what waits until the server has taken the message."""
+    monkeypatch.setattr(module, "ENOUGH", -1)
+
+
 @asynccontextmanager
 async def socket_on(wire: Wire, **options: Any) -> AsyncIterator[AsgiSocket]:
     wire.feed(CONNECT)
@@ -43,19 +49,44 @@ async def test_messages_are_text_or_bytes() -> None:
         assert [await socket.receive() for _ in range(4)] == ["a", b"b", "c", b""]
 
 
+@pytest.mark.usefixtures("_full")
 async def test_sending_keeps_the_order_of_calls_awaited_or_not() -> None:
     wire = Wire()
     async with socket_on(wire) as socket:
         socket.send("a")
-        await socket.send(b"b")
+        await socket.send(b"b")  # type: ignore[misc]
         socket.send("é")
-        await socket.send("c")
+        await socket.send("c")  # type: ignore[misc]
         assert wire.sent == [
             {"type": "websocket.send", "text": "a"},
             {"type": "websocket.send", "bytes": b"b"},
             {"type": "websocket.send", "text": "é"},
             {"type": "websocket.send", "text": "c"},
         ]
+
+
+async def test_only_more_than_the_outbox_holds_makes_a_sender_wait() -> None:
+    wire = Wire()
+    async with socket_on(wire) as socket:
+        wire.is_blocked = True
+        assert socket.send(b"a" * module.ENOUGH) is None
+        waiting = socket.send(b"b")
+        assert waiting is not None
+        wire.let_through.set()
+        await waiting
+        assert [len(each["bytes"]) for each in wire.sent] == [module.ENOUGH, 1]
+
+
+async def test_a_send_that_fails_ends_the_socket_although_nobody_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SHORTLY", 0)
+    wire = Wire()
+    async with socket_on(wire) as socket:
+        wire.failure = OSError()
+        assert socket.send("a") is None
+        await socket.wait_closed()
+        assert socket.close_code == 1006
 
 
 async def test_what_was_not_awaited_goes_out_before_the_close() -> None:
@@ -72,11 +103,12 @@ async def test_what_was_not_awaited_goes_out_before_the_close() -> None:
         ]
 
 
+@pytest.mark.usefixtures("_full")
 async def test_back_pressure_is_told_by_the_awaitable_and_by_buffered() -> None:
     wire = Wire()
     async with socket_on(wire) as socket:
         wire.is_blocked = True
-        waiting = asyncio.ensure_future(socket.send("é" * 10))
+        waiting = asyncio.ensure_future(socket.send("é" * 10))  # type: ignore[arg-type]
         socket.send(b"1234")
         assert socket.buffered == 24
         await asyncio.sleep(0)
@@ -84,7 +116,7 @@ async def test_back_pressure_is_told_by_the_awaitable_and_by_buffered() -> None:
         wire.let_through.set()
         await waiting
         await wire.until_sent(2)
-        await socket.send("")
+        await socket.send("")  # type: ignore[misc]
         assert socket.buffered == 0
 
 
@@ -129,11 +161,12 @@ async def test_sending_after_the_peer_left_raises_although_servers_are_silent() 
         assert await socket.receive() == "unread"
 
 
+@pytest.mark.usefixtures("_full")
 async def test_a_send_that_waits_raises_when_the_peer_leaves() -> None:
     wire = Wire()
     async with socket_on(wire) as socket:
         wire.is_blocked = True
-        sending = asyncio.ensure_future(socket.send("a"))
+        sending = asyncio.ensure_future(socket.send("a"))  # type: ignore[arg-type]
         await asyncio.sleep(0)
         wire.feed(left(1001))
         with pytest.raises(WebSocketClosed) as caught:
@@ -142,6 +175,7 @@ async def test_a_send_that_waits_raises_when_the_peer_leaves() -> None:
         assert socket.buffered == 0
 
 
+@pytest.mark.usefixtures("_full")
 @pytest.mark.parametrize("failure", [OSError(), RuntimeError("gunicorn"), asyncio.CancelledError()])
 async def test_a_send_that_fails_ends_the_socket(
     failure: BaseException, monkeypatch: pytest.MonkeyPatch
@@ -151,15 +185,16 @@ async def test_a_send_that_fails_ends_the_socket(
     async with socket_on(wire) as socket:
         wire.failure = failure
         with pytest.raises(WebSocketClosed) as caught:
-            await socket.send("a")
+            await socket.send("a")  # type: ignore[misc]
         assert caught.value.code == 1006
 
 
+@pytest.mark.usefixtures("_full")
 async def test_a_send_that_fails_ends_with_the_code_that_is_on_its_way() -> None:
     wire = Wire()
     async with socket_on(wire) as socket:
         wire.failure = OSError()  # uvicorn, while the peer's Close waits in its queue
-        sending = asyncio.ensure_future(socket.send("a"))
+        sending = asyncio.ensure_future(socket.send("a"))  # type: ignore[arg-type]
         for _ in range(3):
             await asyncio.sleep(0)
         wire.feed(left(4005))

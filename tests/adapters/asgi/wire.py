@@ -65,6 +65,7 @@ class Handler:
 
     async def handle(self, exchange: Exchange) -> None:
         await self.answer(exchange)
+        exchange.close()
 
     async def startup(self) -> None:
         self.calls.append("startup")

@@ -37,10 +37,7 @@ async def serve(handler: Handler, scope: Scope, receive: Receive, send: Send) ->
     still there.
     """
     exchange = _exchange(scope, receive, send)
-    try:
-        await handler.handle(exchange)
-    finally:
-        exchange.close()
+    await handler.handle(exchange)
     if exchange.must_be_cut:
         raise ResponseAborted("the response is not whole; the server shall cut the connection")
 

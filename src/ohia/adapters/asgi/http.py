@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable
 
-from ohia.adapters.asgi.incoming import LOST, Incoming
-from ohia.adapters.asgi.outgoing import FRAMING, Outgoing, raw_headers
-from ohia.adapters.asgi.scope import ScopeFacts
+from ohia.adapters.asgi.exchange import AsgiExchange
+from ohia.adapters.asgi.outgoing import FRAMING, RawHeaders, raw_headers
 from ohia.errors import ClientDisconnect, http_error
-from ohia.exchange import Disconnect, Socket, SocketOptions, fit_length
+from ohia.exchange import Socket, SocketOptions, fit_length
 from ohia.http.headers import Headers
 from ohia.http.status import has_body
 from ohia.types import Receive, Scope, Send
@@ -17,37 +16,22 @@ __all__ = ["HttpExchange"]
 FRAMING_BUT_UPGRADE = FRAMING - {"upgrade"}
 
 
-class HttpExchange(ScopeFacts):
+class HttpExchange(AsgiExchange):
     """An exchange over an ASGI scope of type `http`."""
 
+    __slots__ = ("_body_is_read", "_body_size", "_is_begun", "_is_complete")
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope)
-        self._incoming = Incoming(receive)
-        self._outgoing = Outgoing(send, self._incoming.disconnected)
+        super().__init__(scope, receive, send)
         self._is_begun = False
         self._is_complete = False
-        self._is_aborted = False
-        self._is_closed = False
         self._body_is_read = False
         self._body_size = 0
 
     @property
-    def can_send(self) -> bool:
-        """False once the client has gone or the response is complete, aborted or closed."""
-        over = self._is_complete or self._is_aborted or self._is_closed
-        return not (over or self._outgoing.is_gone)
-
-    @property
-    def disconnected(self) -> Disconnect:
-        """The client's going; asking for it starts the watch."""
-        if not (self._is_complete or self._is_closed):
-            self._incoming.watch()
-        return self._incoming.disconnected
-
-    @property
     def must_be_cut(self) -> bool:
         """Whether the server still waits for a response that will not be whole."""
-        return not (self._is_complete or self._outgoing.is_gone)
+        return not (self._is_complete or self._is_gone)
 
     async def read(self) -> bytes:
         """Return the next piece of the body, empty at its end.
@@ -57,21 +41,21 @@ class HttpExchange(ScopeFacts):
         whose request asks for another protocol.
         """
         while not self._body_is_read:
-            message = await self._incoming.next()
+            message = await self._reader().next()
             if message["type"] != "http.request":
                 raise ClientDisconnect("the client went before the end of its request")
             piece: bytes = message.get("body") or b""
             self._body_size += len(piece)
             if not message.get("more_body", False):
                 self._body_is_read = True
-                self._check_length()
+                self._check_size()
             if piece:
                 return piece
         return b""
 
-    def _check_length(self) -> None:
-        announced = self.headers.get("content-length", "")
-        if announced.isdecimal() and self._body_size < int(announced):
+    def _check_size(self) -> None:
+        announced = self.content_length
+        if announced is not None and self._body_size < announced:
             raise http_error(400, "the request body is shorter than its Content-Length")
 
     def send_response(
@@ -84,8 +68,12 @@ class HttpExchange(ScopeFacts):
         """Send head and body, and end the response."""
         if has_body(self.method, status):
             fit_length(headers, body)
-        head = self._begin(status, headers)
-        return self._deliver(head, _piece(body, more=False))
+        fields = self._fields(status, headers)
+        self._is_begun = True
+        return self._finish(
+            {"type": "http.response.start", "status": status, "headers": fields},
+            {"type": "http.response.body", "body": body, "more_body": False},
+        )
 
     def send_head(
         self,
@@ -98,24 +86,23 @@ class HttpExchange(ScopeFacts):
         The empty piece behind it makes those servers send it that hold it back until they
         know of a body.
         """
-        head = self._begin(status, headers)
-        self._incoming.watch()
-        return self._deliver(head, _piece(b"", more=True))
+        fields = self._fields(status, headers)
+        self._is_begun = True
+        self._reader().watch()
+        return self._deliver(
+            {"type": "http.response.start", "status": status, "headers": fields},
+            {"type": "http.response.body", "body": b"", "more_body": True},
+        )
 
     def send_piece(self, piece: bytes) -> Awaitable[None] | None:
         """Send one piece of the body."""
         self._check_open()
-        return self._deliver(_piece(piece, more=True))
+        return self._deliver({"type": "http.response.body", "body": piece, "more_body": True})
 
     def end(self) -> Awaitable[None] | None:
         """End the response."""
         self._check_open()
-        return self._deliver(_piece(b"", more=False))
-
-    def abort(self) -> None:
-        """Send no more, so that `serve` makes the server cut the connection."""
-        self._is_aborted = True
-        self._stop()
+        return self._finish({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def upgrade(
         self,
@@ -126,36 +113,25 @@ class HttpExchange(ScopeFacts):
         """Refuse: the server made plain HTTP of this request."""
         raise RuntimeError("an ASGI server offers WebSockets as scopes of their own type")
 
-    def close(self) -> None:
-        """Stop watching; what is unfinished `serve` has the server cut."""
-        self._is_closed = True
-        self._stop()
-
-    def _begin(self, status: int, headers: Headers) -> dict[str, object]:
+    def _fields(self, status: int, headers: Headers) -> RawHeaders:
+        """Return the fields of a response that may begin now."""
         self._check_open()
         if self._is_begun:
             raise RuntimeError("the response has begun already")
-        self._is_begun = True
         keeps_upgrade = status == 426 and self.http_version.startswith("1")
-        but = FRAMING_BUT_UPGRADE if keeps_upgrade else FRAMING
-        fields = raw_headers(headers, but)
-        return {"type": "http.response.start", "status": status, "headers": fields}
+        return raw_headers(headers, FRAMING_BUT_UPGRADE if keeps_upgrade else FRAMING)
 
     def _check_open(self) -> None:
-        if self._is_complete or self._is_aborted or self._is_closed:
+        if self._is_over:
             raise RuntimeError("the response is over")
-        self._outgoing.check_here()
+        self._check_here()
 
-    async def _deliver(self, *messages: dict[str, object]) -> None:
-        is_last = messages[-1]["more_body"] is False
-        if is_last:  # servers report a disconnect behind a whole response too
-            self._stop()
-        await self._outgoing.deliver(*messages)
-        self._is_complete = is_last
-
-    def _stop(self) -> None:
-        self._incoming.end(LOST)
-
-
-def _piece(body: bytes, *, more: bool) -> dict[str, object]:
-    return {"type": "http.response.body", "body": body, "more_body": more}
+    async def _finish(self, *messages: dict[str, object]) -> None:
+        """Send the last messages, and listen no more: servers report a disconnect behind them."""
+        self._stop()
+        try:
+            for message in messages:
+                await self._send(message)
+        except OSError as error:
+            raise self._lost() from error
+        self._is_complete = True

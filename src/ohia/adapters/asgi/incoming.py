@@ -18,6 +18,7 @@ __all__ = ["LOST", "Incoming", "Message"]
 Message = Mapping[str, Any]  # what stands in it depends on its type
 
 LOST: Message = {"type": "lost"}  # the server cannot be read any more, and does not say why
+ENDS = frozenset({"http.disconnect", "websocket.disconnect", LOST["type"]})
 
 
 class Incoming:
@@ -26,39 +27,50 @@ class Incoming:
     `disconnected` is the client's going, `over` the end of the messages for any reason.
     """
 
+    __slots__ = (
+        *("_ahead", "_expects_end", "_is_reading", "_over", "_receive", "_task", "_waiters"),
+        *("_waiting", "disconnected", "is_gone", "last"),
+    )
+
     def __init__(self, receive: Receive) -> None:
         self.disconnected: Disconnect = Disconnect()
-        self.over: Disconnect = Disconnect()
+        self.is_gone: bool = False  # before `disconnected` tells it, where sending found out
         self.last: Message | None = None
         self._receive = receive
         self._waiting: deque[Message] = deque()
         self._ahead = 0
-        self._latest_is_alone = False
         self._is_reading = False
         self._expects_end = False
         self._task: asyncio.Task[None] | None = None
-        self._news = asyncio.Event()
-        self._room = asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []
+        self._over: Disconnect | None = None
+
+    @property
+    def over(self) -> Disconnect:
+        """The end of the messages."""
+        if self._over is None:
+            self._over = Disconnect()
+            if self.last is not None:
+                self._over.set()
+        return self._over
 
     async def next(self) -> Message:
         """Return the next message; after the last one, the last one again."""
-        is_idle = self._task is None and self.last is None and not self._expects_end
-        if is_idle and not self._waiting:
-            await self._read_now()
         while not self._waiting:
             if self.last is not None:
                 return self.last
-            self._news.clear()
-            await self._news.wait()
-        self._room.set()
+            if self._task is None and not self._expects_end:
+                return await self._read_now()
+            await self._until_change()
+        self._tell_change()
         return self._waiting.popleft()
 
     def watch(self, ahead: int = 1) -> None:
         """From now on read ahead, at most `ahead` messages that nobody has taken."""
         self._ahead = max(self._ahead, ahead)
-        self._room.set()
+        self._tell_change()
         if self._task is None and self.last is None and not self._is_reading:
-            self._task = asyncio.get_running_loop().create_task(self._pump())
+            self._task = asyncio.get_running_loop().create_task(self._read_ahead())
 
     async def expect_end(self) -> None:
         """Take a disconnect, from now on, for an answer to what will be sent; stop reading.
@@ -77,47 +89,71 @@ class Incoming:
         if self._task is not None:
             self._task.cancel()
 
-    async def _read_now(self) -> None:
+    def note_going(self) -> None:
+        """Hear from elsewhere that the client has gone."""
+        self.is_gone = True
+        # Not at once: who listens may cancel this very task.
+        asyncio.get_running_loop().call_soon(self.disconnected.set)
+
+    async def _read_now(self) -> Message:
         self._is_reading = True
         try:
-            await self._read()
+            return await self._read()
         finally:
             self._is_reading = False
             if self._ahead:
                 self.watch()
 
-    async def _pump(self) -> None:
+    async def _read_ahead(self) -> None:
         try:
             while self.last is None:
-                # Nothing but the disconnect can follow a connect or the end of a body.
-                if len(self._waiting) < self._ahead or self._latest_is_alone:
-                    await self._read()
+                if len(self._waiting) < self._ahead or _is_alone(self._waiting[-1]):
+                    message = await self._read()
+                    if self.last is None:
+                        self._waiting.append(message)
+                        self._tell_change()
                 else:
-                    self._room.clear()
-                    await self._room.wait()
+                    await self._until_change()
         except asyncio.CancelledError:
             if not self._expects_end:
                 self._finish(LOST)
             raise
 
-    async def _read(self) -> None:
+    async def _read(self) -> Message:
         try:
             message: Message = await self._receive()
         except Exception:  # noqa: BLE001 - servers differ in how they refuse to be read
             message = LOST
-        kind: str = message["type"]
-        if kind.endswith((".disconnect", "lost")):
+        if message["type"] in ENDS:
             self._finish(message)
             if not self._expects_end:
+                self.is_gone = True
                 self.disconnected.set()
-        else:
-            self._waiting.append(message)
-            ends_body = kind == "http.request" and not message.get("more_body", False)
-            self._latest_is_alone = ends_body or kind == "websocket.connect"
-        self._news.set()
+        return message
 
     def _finish(self, last: Message) -> None:
         if self.last is None:
             self.last = last
-            self._news.set()
-            self.over.set()
+            self._tell_change()
+            if self._over is not None:
+                self._over.set()
+
+    async def _until_change(self) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.remove(waiter)
+
+    def _tell_change(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _is_alone(latest: Message) -> bool:
+    """Say whether nothing but the disconnect can follow: a connect, the end of a body."""
+    if latest["type"] == "http.request":
+        return not latest.get("more_body", False)
+    return bool(latest["type"] == "websocket.connect")

@@ -16,21 +16,18 @@ SECURE_SCHEMES = frozenset({"https", "wss"})
 
 
 class ScopeFacts:
-    """The facts of an exchange, each read from the scope when it is asked for."""
+    """The facts of an exchange; all but the method are read when they are asked for."""
+
+    __slots__ = ("_headers", "_target", "method", "scope")
 
     is_websocket = False
     socket_options: SocketOptions = SocketOptions()
 
     def __init__(self, scope: Scope) -> None:
-        self.scope = scope
+        self.scope: Scope = scope
+        self.method: str = scope.get("method") or "GET"  # a `websocket` scope has none
         self._target: Target | None = None
         self._headers: Headers | None = None
-
-    @property
-    def method(self) -> str:
-        """As sent; a `websocket` scope has none and means GET."""
-        method: str = self.scope.get("method") or "GET"
-        return method
 
     @property
     def target(self) -> str:

@@ -23,6 +23,7 @@ NO_STATUS = 1005  # RFC 6455, 7.4.1: a Close frame without a code
 ABNORMAL = 1006  # no Close frame at all
 TOO_BIG = 1009
 
+ENOUGH = 64 * 1024  # bytes that may wait for the server before the sender has to, as in asyncio
 SHORTLY = 1.0  # seconds for the server to report what it knows: a disconnect is on its way
 
 
@@ -46,6 +47,7 @@ class AsgiSocket:
         self._has_sent_close = False  # the server has begun to send it
         self._outbox: deque[tuple[dict[str, object], int]] = deque()
         self._writer: asyncio.Task[None] | None = None
+        self._work: asyncio.Future[None] | None = None  # the writer waits for it
         self._handed_over = 0
         self._taken = 0
         self._progress: set[asyncio.Future[None]] = set()
@@ -62,8 +64,8 @@ class AsgiSocket:
         """The reason that came with `close_code`."""
         return "" if self._end is None else self._end[1]
 
-    def send(self, data: str | bytes) -> "Taken":
-        """Put one message into the outbox; the awaitable is done when the server took it."""
+    def send(self, data: str | bytes) -> "Taken | None":
+        """Put one message into the outbox; when it is full, return what waits for the server."""
         if self._is_closing or self._end is not None:
             raise self._closed()
         if isinstance(data, str):
@@ -71,7 +73,7 @@ class AsgiSocket:
             self._hand_over({"type": "websocket.send", "text": data}, size)
         else:
             self._hand_over({"type": "websocket.send", "bytes": data}, len(data))
-        return Taken(self, self._handed_over)
+        return Taken(self, self._handed_over) if self.buffered > ENOUGH else None
 
     async def receive(self) -> str | bytes:
         """Return the next message; raise WebSocketClosed after the last one.
@@ -135,29 +137,34 @@ class AsgiSocket:
         self._outbox.append((message, size))
         self._handed_over += 1
         self.buffered += size
-        if self._writer is None or self._writer.done():
+        if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._write())
-            self._writer.add_done_callback(self._after_write)
+        elif self._work is not None and not self._work.done():
+            self._work.set_result(None)
 
     async def _write(self) -> None:
-        while self._outbox and self._end is None:
-            message, size = self._outbox.popleft()
-            if message["type"] == "websocket.close":
-                self._has_sent_close = True
-                await self._incoming.expect_end()
-            try:
-                await self._send(message)
-            except Exception:  # noqa: BLE001 - servers differ in how they tell that it is over
-                await _wait_for(self._incoming.over.wait(), SHORTLY)  # it may know the code
-                self.lose()
-                return
-            self._taken += 1
-            self.buffered -= size
-            self._wake()
-
-    def _after_write(self, writer: asyncio.Task[None]) -> None:
-        if writer.cancelled():
+        """Send what is put into the outbox, until the end."""
+        try:
+            while self._end is None:
+                while not self._outbox:
+                    self._work = asyncio.get_running_loop().create_future()
+                    await self._work
+                message, size = self._outbox.popleft()
+                if message["type"] == "websocket.close":
+                    self._has_sent_close = True
+                    await self._incoming.expect_end()
+                try:
+                    await self._send(message)
+                except Exception:  # noqa: BLE001 - servers differ in how they tell that it is over
+                    await _wait_for(self._incoming.over.wait(), SHORTLY)  # it may know the code
+                    self.lose()
+                    return
+                self._taken += 1
+                self.buffered -= size
+                self._wake()
+        except asyncio.CancelledError:
             self._finish(ABNORMAL, "")
+            raise
 
     def _hear(self) -> None:
         """Note how it ended, once no more messages come."""

@@ -6,12 +6,11 @@ A refusal is sent as a whole, since that is what all servers with the extension
 
 from collections.abc import Awaitable
 
-from ohia.adapters.asgi.incoming import LOST, Incoming
-from ohia.adapters.asgi.outgoing import FRAMING, Outgoing, RawHeaders, raw_headers, warn_once
-from ohia.adapters.asgi.scope import ScopeFacts
+from ohia.adapters.asgi.exchange import AsgiExchange
+from ohia.adapters.asgi.outgoing import FRAMING, RawHeaders, raw_headers, warn_once
 from ohia.adapters.asgi.socket import AsgiSocket
 from ohia.errors import ClientDisconnect
-from ohia.exchange import Disconnect, SocketOptions, fit_length
+from ohia.exchange import SocketOptions, fit_length
 from ohia.http.headers import Headers
 from ohia.http.status import has_body
 from ohia.types import Receive, Scope, Send
@@ -45,41 +44,27 @@ ONE_COOKIE = (
 )
 
 
-class WebSocketExchange(ScopeFacts):
+class WebSocketExchange(AsgiExchange):
     """An exchange over an ASGI scope of type `websocket`."""
+
+    __slots__ = ("_body", "_body_size", "_head", "_is_complete", "_is_connected", "socket")
 
     is_websocket = True
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope)
-        self._incoming = Incoming(receive)
-        self._send = send
-        self._outgoing = Outgoing(send, self._incoming.disconnected)
+        super().__init__(scope, receive, send)
         self._is_connected = False
         self._head: tuple[int, Headers] | None = None
         self._body: list[bytes] = []
         self._body_size = 0
         self._is_complete = False
-        self._is_over = False  # aborted or closed
         self.socket: AsgiSocket | None = None
-
-    @property
-    def can_send(self) -> bool:
-        """False once the client has gone, the response is complete or the exchange closed."""
-        return not (self._is_complete or self._is_over or self._outgoing.is_gone)
-
-    @property
-    def disconnected(self) -> Disconnect:
-        """The client's going; asking for it starts the watch."""
-        if self.can_send:
-            self._incoming.watch()
-        return self._incoming.disconnected
 
     @property
     def must_be_cut(self) -> bool:
         """Whether the server still waits for an answer that will not come."""
         is_answered = self._is_complete or self.socket is not None
-        return not (is_answered or self._outgoing.is_gone)
+        return not (is_answered or self._is_gone)
 
     async def read(self) -> bytes:
         """Return nothing: a handshake has no body."""
@@ -123,11 +108,6 @@ class WebSocketExchange(ScopeFacts):
         self._check_open()
         return self._refuse()
 
-    def abort(self) -> None:
-        """Send no more; the server answers as it likes."""
-        self._is_over = True
-        self._stop()
-
     async def upgrade(
         self, headers: Headers, subprotocol: str | None, options: SocketOptions
     ) -> AsgiSocket:
@@ -136,19 +116,18 @@ class WebSocketExchange(ScopeFacts):
         await self._connect()
         if self._loses_headers and "set-cookie" in headers:
             warn_once(NO_ACCEPT_HEADERS)
-        await self._outgoing.deliver(
+        await self._deliver(
             {
                 "type": "websocket.accept",
                 "subprotocol": subprotocol,
                 "headers": raw_headers(headers, NOT_IN_ACCEPT),
             },
         )
-        self.socket = AsgiSocket(self._incoming, self._send, subprotocol, options)
+        self.socket = AsgiSocket(self._reader(), self._send, subprotocol, options)
         return self.socket
 
     def close(self) -> None:
         """Stop watching; a socket that is still open is cut by the server."""
-        self._is_over = True
         if self.socket is not None:
             self.socket.lose()
         self._stop()
@@ -190,14 +169,14 @@ class WebSocketExchange(ScopeFacts):
     def _check_open(self) -> None:
         if self._is_complete or self._is_over or self.socket is not None:
             raise RuntimeError("the handshake has been answered")
-        self._outgoing.check_here()
+        self._check_here()
 
     async def _connect(self) -> None:
         """Take `websocket.connect`, before which a server may not be answered."""
         if self._is_connected:
             return
         self._is_connected = True
-        message = await self._incoming.next()
+        message = await self._reader().next()
         if message["type"] != "websocket.connect":
             raise ClientDisconnect("the client went before its handshake was answered")
 
@@ -208,7 +187,7 @@ class WebSocketExchange(ScopeFacts):
         await self._connect()
         self._stop()
         messages = self._refusal(status, headers, b"".join(self._body))
-        await self._outgoing.deliver(*messages)
+        await self._deliver(*messages)
         self._is_complete = True
 
     def _refusal(self, status: int, headers: Headers, body: bytes) -> list[dict[str, object]]:
@@ -224,9 +203,6 @@ class WebSocketExchange(ScopeFacts):
             {"type": "websocket.http.response.start", "status": status, "headers": fields},
             {"type": "websocket.http.response.body", "body": body, "more_body": False},
         ]
-
-    def _stop(self) -> None:
-        self._incoming.end(LOST)
 
 
 def _without_repeats(headers: Headers, fields: RawHeaders) -> RawHeaders:
