@@ -497,7 +497,7 @@ class Request(RequestSide, View):
         return await self._body.json(self._limit(None), self.charset, type)
 
     def _limit(self, limit: int | None) -> int | None:
-        return self.app.max_body if limit is None else limit
+        return self.ctx.app.max_body if limit is None else limit
 
     def to_dict(self) -> dict[str, Any]:
         """Return method, url and header, for logs. Cookies and credentials are left out."""

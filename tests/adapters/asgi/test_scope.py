@@ -25,6 +25,17 @@ def test_a_frozen_scope_is_enough_and_is_handed_on() -> None:
 
 
 @pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [([], None), ([b"5"], 5), ([b"5", b"5"], None), ([b"five"], None), ([b"\xb2"], None)],
+)
+def test_the_declared_length_is_one_number_or_none(
+    lengths: list[bytes], expected: int | None
+) -> None:
+    headers = [(b"host", b"example.org"), *((b"Content-Length", each) for each in lengths)]
+    assert ScopeFacts(http_scope(headers=headers)).content_length == expected
+
+
+@pytest.mark.parametrize(
     ("client", "expected"),
     [
         (("127.0.0.1", 9102), ("127.0.0.1", 9102)),

@@ -60,7 +60,7 @@ class Incoming:
             if self.last is not None:
                 return self.last
             if self._task is None and not self._expects_end:
-                return await self._read_now()
+                return await self._read()
             await self._until_change()
         self._tell_change()
         return self._waiting.popleft()
@@ -95,15 +95,6 @@ class Incoming:
         # Not at once: who listens may cancel this very task.
         asyncio.get_running_loop().call_soon(self.disconnected.set)
 
-    async def _read_now(self) -> Message:
-        self._is_reading = True
-        try:
-            return await self._read()
-        finally:
-            self._is_reading = False
-            if self._ahead:
-                self.watch()
-
     async def _read_ahead(self) -> None:
         try:
             while self.last is None:
@@ -120,10 +111,15 @@ class Incoming:
             raise
 
     async def _read(self) -> Message:
+        self._is_reading = True
         try:
             message: Message = await self._receive()
         except Exception:  # noqa: BLE001 - servers differ in how they refuse to be read
             message = LOST
+        finally:
+            self._is_reading = False
+            if self._ahead and not self._expects_end:
+                self.watch()  # somebody asked meanwhile
         if message["type"] in ENDS:
             self._finish(message)
             if not self._expects_end:

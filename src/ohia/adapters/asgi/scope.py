@@ -54,8 +54,10 @@ class ScopeFacts:
 
     @property
     def content_length(self) -> int | None:
-        """Bytes of the request's body as declared."""
-        return parse_length(self.headers.get("content-length", ""))
+        """Bytes of the request's body as declared, read without decoding the other fields."""
+        fields = self.scope.get("headers") or ()
+        found = [value for name, value in fields if name.lower() == b"content-length"]
+        return parse_length(found[0].decode("latin-1")) if len(found) == 1 else None
 
     @property
     def secure(self) -> bool:
