@@ -65,7 +65,7 @@ clean:  ## Remove what the targets made
 	touch $@
 
 .venv/dev: .venv/pip pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e . --group dev
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[all]' --group dev
 	touch $@ .venv/run
 
 # Koa itself, for the differential tests; without npm they are skipped.
