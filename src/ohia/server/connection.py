@@ -241,8 +241,15 @@ class Connection(FlowControl):
             service.handler.handle(exchange), context=service.context.copy()
         )
 
-    def _open_body(self, fields: Fields) -> RequestBody:
-        """Return the body that comes behind a head, with what is there of it."""
+    def _open_body(self, fields: Fields) -> RequestBody | bytes:
+        """Return the body behind a head: as it is if all of it is there, else what will read it."""
+        start, stop = self._start, self._start + fields.length
+        if start < stop <= len(self._data):
+            whole = self._data[start:stop]
+            self._start = stop
+            if stop == len(self._data):
+                self._data = b""
+            return whole
         service = self._service
         largest = service.limits.max_request_body
         body = RequestBody(fields.length, largest=largest, expects=fields.expects)

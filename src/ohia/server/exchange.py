@@ -162,7 +162,12 @@ class ServerExchange:
     _framing: Framing
     _left: int
 
-    def __init__(self, wire: Wire, peer: Peer, head: Head, body: RequestBody | None) -> None:
+    _body: RequestBody | bytes | None
+    """What reads the body, or the body itself if it came with the head."""
+
+    def __init__(
+        self, wire: Wire, peer: Peer, head: Head, body: RequestBody | bytes | None
+    ) -> None:
         self.method = head.method
         self.target = head.target
         self.fields = head.fields
@@ -267,8 +272,9 @@ class ServerExchange:
     async def read(self) -> bytes:
         """Return the next piece of the request's body, empty at its end."""
         body = self._body
-        if body is None:
-            return b""
+        if body is None or isinstance(body, bytes):
+            self._body = None
+            return body or b""
         while (piece := body.take()) is None:
             self._open_wire().want_body()
             await body.wait()
