@@ -137,7 +137,22 @@ async def test_the_101_has_all_headers_of_the_application(serve: Serve) -> None:
     assert "X: y" in lines
     assert "Content-Length" not in head
     assert "Transfer-Encoding" not in head
-    assert "Date: " in head
+    assert head.count("Date: ") == 1
+
+
+async def test_a_date_of_the_application_is_the_only_one_on_the_101(serve: Serve) -> None:
+    async def answer(exchange: Exchange) -> None:
+        date = "Thu, 01 Jan 1970 00:00:00 GMT"
+        await (await exchange.upgrade(Headers({"Date": date}), None, PLAIN)).close()
+
+    async with serve(answer) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(HANDSHAKE)
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        writer.close()
+    assert [line for line in head.split("\r\n") if line.startswith("Date")] == [
+        "Date: Thu, 01 Jan 1970 00:00:00 GMT"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -377,7 +377,7 @@ class Connection(FlowControl):
         self, handshake: Handshake, options: SocketOptions, client_went: Callable[[], None]
     ) -> RawSocket:
         """Send the 101 and hand the transport to a socket, with what the client sent ahead."""
-        self.write(f"{handshake.text}{self.date}\r\n".encode("latin-1"))
+        self.write(f"{handshake.text}\r\n".encode("latin-1"))
         socket = ServerSocket(self._service, handshake, options, client_went, self.task)
         early, self._data = self._data[self._start :], b""
         self._phase = CLOSED

@@ -398,7 +398,11 @@ class ServerExchange:
         """Accept the handshake and switch to WebSocket."""
         wire = self._open_wire(NEW)
         handshake = answer_handshake(
-            self.headers, headers, subprotocol=subprotocol, compression=options.compression
+            self.headers,
+            headers,
+            date=wire.date,
+            subprotocol=subprotocol,
+            compression=options.compression,
         )
         self._stage = STREAMING
         self.status = 101

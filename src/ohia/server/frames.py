@@ -41,6 +41,7 @@ DEFLATED = PLAIN | {COMPRESSED | kind | fin for kind in (TEXT, BINARY) for fin i
 MASKED = 0x80  # in the second byte, whose rest is the size
 MAX_SHORT = 125  # bytes; a size that the second byte holds, and all that a control frame may have
 MORE_SIZE = {126: 2, 127: 8}  # bytes that hold a larger size
+SMALLEST = {126: MAX_SHORT + 1, 127: 1 << 16}  # sizes that need so many (RFC 6455, 5.2)
 MASK = 4  # bytes
 SHORT_HEAD = 2 + MASK
 LONGEST_HEAD = 2 + 8 + MASK
@@ -59,7 +60,7 @@ def render_frame(first: int, payload: bytes) -> bytes:
     size = len(payload)
     if size <= MAX_SHORT:
         return short_head(first, size) + payload
-    if size < 1 << 16:
+    if size < SMALLEST[127]:
         return medium_head(first, 126, size) + payload
     return long_head(first, 127, size) + payload
 
@@ -139,7 +140,7 @@ class FrameReader:
             return None
         size = head[1] ^ MASKED
         if size > MAX_SHORT:
-            size = int.from_bytes(head[2 : size_of_head - MASK], "big")
+            size = _read_size(size, head[2 : size_of_head - MASK])
         self._first = self._mark(head[0])
         if size > room and self._is_too_large(size, room):
             raise PayloadTooBig(size, int(room))
@@ -202,6 +203,13 @@ class FrameReader:
             part = bytes(self._collected)
             self._collected.clear()
         return part
+
+
+def _read_size(short: int, more: bytes) -> int:
+    size = int.from_bytes(more, "big")
+    if size < SMALLEST[short]:
+        raise ProtocolError("a size takes as few bytes as it can")
+    return size
 
 
 def refuse(first: int) -> NoReturn:

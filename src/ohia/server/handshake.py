@@ -18,15 +18,18 @@ class Handshake:
     """An accepted handshake: what goes out, and what holds from then on."""
 
     text: str
-    """The head of the 101, without Date and the blank line."""
+    """The head of the 101, without the blank line."""
     subprotocol: str | None
     deflate: Deflate | None
 
 
 def answer_handshake(
-    request: Headers, response: Headers, *, subprotocol: str | None, compression: bool
+    request: Headers, response: Headers, *, date: str, subprotocol: str | None, compression: bool
 ) -> Handshake:
-    """Accept the checked handshake of `request` with the fields of `response`."""
+    """Accept the checked handshake of `request` with the fields of `response`.
+
+    `date` is the line of the Date field, for a response without one.
+    """
     line, deflate = negotiate(request, compression=compression)
     own = [
         status_line(101, None),
@@ -39,7 +42,7 @@ def answer_handshake(
         own.append(f"Sec-WebSocket-Extensions: {line}\r\n")
     others = response.copy()
     others.remove("upgrade")
-    own.append(render_fields(others, "")[0])
+    own.append(render_fields(others, date)[0])
     return Handshake("".join(own), subprotocol, deflate)
 
 

@@ -34,6 +34,19 @@ def test_frames_in_one_piece_are_read_whole(size: int) -> None:
     assert read_all(plain(), data) == [(FIN | TEXT, bytes(size)), (BINARY, b"x" * size)]
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        struct.pack("!BBH", FIN | TEXT, 0x80 | 126, 125),
+        struct.pack("!BBQ", FIN | TEXT, 0x80 | 127, 65535),
+        struct.pack("!BBQ", FIN | TEXT, 0x80 | 127, 0),
+    ],
+)
+def test_a_size_in_more_bytes_than_it_needs_is_refused(head: bytes) -> None:
+    with pytest.raises(ProtocolError, match="as few bytes"):
+        read_all(plain(), head + bytes(4))
+
+
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536])
 def test_what_is_rendered_has_no_mask(size: int) -> None:
     head = {0: b"\x00", 1: b"\x01", 125: b"\x7d", 126: b"\x7e\x00\x7e", 65535: b"\x7e\xff\xff"}
