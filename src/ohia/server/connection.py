@@ -21,6 +21,7 @@ from ohia.server.limits import Limits
 from ohia.server.progress import taken, unsent
 from ohia.server.response import CLOSE, render_refusal
 from ohia.server.service import LAST_REQUEST, Service
+from ohia.server.tasks import start_at_once, start_soon
 from ohia.server.websocket import ServerSocket
 
 __all__ = ["Connection"]
@@ -236,10 +237,12 @@ class Connection(FlowControl):
         exchange = self._exchange = ServerExchange(self, self._peer, head, body)
         if self._is_eof:
             service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+        # With more requests at hand a task that began at once would run them inside of itself.
+        start = start_soon if self._data else start_at_once
         # Its own copy of the context: what one request sets, the next must not see.
-        self.task = service.loop.create_task(
-            service.handler.handle(exchange), context=service.context.copy()
-        )
+        task = start(service.loop, service.handler.handle(exchange), service.context.copy())
+        if not task.done():
+            self.task = task
 
     def _open_body(self, fields: Fields) -> RequestBody | bytes:
         """Return the body behind a head: as it is if all of it is there, else what will read it."""
@@ -378,7 +381,8 @@ class Connection(FlowControl):
     ) -> RawSocket:
         """Send the 101 and hand the transport to a socket, with what the client sent ahead."""
         self.write(f"{handshake.text}\r\n".encode("latin-1"))
-        socket = ServerSocket(self._service, handshake, options, client_went, self.task)
+        task = self.task or asyncio.current_task()
+        socket = ServerSocket(self._service, handshake, options, client_went, task)
         early, self._data = self._data[self._start :], b""
         self._phase = CLOSED
         self._resume_reading()
