@@ -15,6 +15,7 @@ from ohia.http.accept import (
     encodings,
     languages,
     media_types,
+    preferred_encoding,
 )
 
 LISTS = [media_types, encodings, charsets, languages]
@@ -136,6 +137,29 @@ def test_encodings_by_preference(header: str | None, expected: list[str]) -> Non
 )
 def test_the_best_encoding(header: str | None, offers: list[str], expected: str | None) -> None:
     assert best_encoding(header, offers) == expected
+
+
+@pytest.mark.parametrize(
+    ("header", "offers", "expected"),
+    [
+        (None, ["br", "gzip", "identity"], "identity"),
+        ("gzip, br", ["br", "gzip", "identity"], "br"),  # the server's order
+        ("gzip;q=0.9, br;q=0.8", ["br", "gzip", "identity"], "gzip"),
+        ("*", ["br", "gzip", "identity"], "br"),
+        ("*, gzip", ["br", "gzip", "identity"], "gzip"),  # named, not only covered
+        ("br;q=0, *", ["br", "gzip", "identity"], "gzip"),
+        ("gzip;q=0.5, identity", ["gzip", "identity"], "identity"),
+        ("gzip;q=0.5", ["gzip", "identity"], "gzip"),  # identity weighs no more than the least
+        ("gzip;q=x", ["gzip", "identity"], "identity"),
+        ("identity;q=0", ["gzip", "identity"], None),
+        ("*;q=0", ["gzip", "identity"], None),
+        ("gzip", [], None),
+    ],
+)
+def test_the_preferred_encoding(
+    header: str | None, offers: list[str], expected: str | None
+) -> None:
+    assert preferred_encoding(header, offers) == expected
 
 
 @pytest.mark.parametrize(

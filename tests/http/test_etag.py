@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohia.http.etag import entity_tag, matches
+from ohia.http.etag import content_tag, entity_tag, matches, matches_strongly, state_tag
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,42 @@ def test_every_tag_of_a_list_is_found(values: list[str]) -> None:
 @pytest.mark.parametrize("piece", ['"', '"a",', 'W/"', "W/", " ", ",", '"a', "a"])
 def test_a_hostile_field_takes_linear_time(piece: str, growth: Any) -> None:
     assert growth(lambda field: matches(field, '"none"'), piece) < 3  # CVE-2017-16119
+
+
+@pytest.mark.parametrize(
+    ("field", "tag", "expected"),
+    [
+        ('"a"', '"a"', True),
+        ('"b", "a"', '"a"', True),
+        ('W/"a"', '"a"', False),  # RFC 9110, 13.1.1: strong comparison
+        ('"a"', 'W/"a"', False),
+        ('W/"a"', 'W/"a"', False),
+        ('W/"a", "a"', '"a"', True),
+        ("*", "", True),
+        ("a", '"a"', False),
+        ("", "", False),
+    ],
+)
+def test_if_match(field: str, tag: str, expected: bool) -> None:
+    assert matches_strongly(field, tag) is expected
+
+
+@pytest.mark.parametrize("piece", ['"', '"a",', 'W/"', "W/", " ", ",", '"a', "a"])
+def test_a_hostile_if_match_takes_linear_time(piece: str, growth: Any) -> None:
+    assert growth(lambda field: matches_strongly(field, '"none"'), piece) < 3
+
+
+@pytest.mark.parametrize(
+    ("content", "tag"),  # as npm's etag 1.8.1 makes them
+    [
+        (b"", '"0-2jmj7l5rSw0yVb/vlWAYkK/YBwk"'),
+        (b"Hello World", '"b-Ck1VqNd45QIvq3AZd8XYQLvEhtA"'),
+    ],
+)
+def test_content_has_the_tag_that_koa_gives_it(content: bytes, tag: str) -> None:
+    assert content_tag(content) == tag
+
+
+def test_each_coding_of_a_file_has_a_tag_of_its_own() -> None:
+    assert state_tag(10, 16) == '"a-10"'
+    assert state_tag(10, 16, "br") == '"a-10-br"'

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohia.http.fresh import is_fresh
+from ohia.http.fresh import is_fresh, precondition_fails
 from ohia.http.headers import Headers
 
 EARLY = "Sat, 01 Jan 2000 00:00:00 GMT"
@@ -78,3 +78,30 @@ def test_hostile_fields_take_linear_time(piece: str, growth: Any) -> None:
         return is_fresh(request, {"etag": '"none"'})
 
     assert growth(check, piece) < 3  # CVE-2017-16119
+
+
+@pytest.mark.parametrize(
+    ("request_headers", "response_headers", "expected"),
+    [
+        ({}, {"ETag": '"a"', "Last-Modified": LATE}, False),
+        ({"If-Match": '"a"'}, {"ETag": '"a"'}, False),
+        ({"If-Match": '"b"'}, {"ETag": '"a"'}, True),
+        ({"If-Match": "*"}, {"ETag": '"a"'}, False),
+        ({"If-Match": '"a"'}, {"ETag": 'W/"a"'}, True),
+        ({"If-Match": '"a"'}, {}, True),
+        ({"If-Unmodified-Since": EARLY}, {"Last-Modified": LATE}, True),
+        ({"If-Unmodified-Since": LATE}, {"Last-Modified": LATE}, False),
+        ({"If-Unmodified-Since": "garbage"}, {"Last-Modified": LATE}, False),
+        ({"If-Unmodified-Since": EARLY}, {}, False),
+        # RFC 9110, 13.2.2: the date counts only without If-Match
+        (
+            {"If-Match": '"a"', "If-Unmodified-Since": EARLY},
+            {"ETag": '"a"', "Last-Modified": LATE},
+            False,
+        ),
+    ],
+)
+def test_preconditions(
+    request_headers: dict[str, str], response_headers: dict[str, str], expected: bool
+) -> None:
+    assert precondition_fails(Headers(request_headers), Headers(response_headers)) is expected

@@ -27,6 +27,7 @@ __all__ = [
     "encodings",
     "languages",
     "media_types",
+    "preferred_encoding",
 ]
 
 MAX_ELEMENTS = 1000  # browsers send a dozen; this bounds what a hostile field costs
@@ -96,6 +97,26 @@ def best_encoding(header: str | None, offers: Sequence[str]) -> str | None:
     ('br', 'identity')
     """
     return _best_name(offers, _codings(header or ""))
+
+
+def preferred_encoding(header: str | None, offers: Sequence[str]) -> str | None:
+    """Return the offer of most weight in Accept-Encoding, or None.
+
+    Among equals those that the field names come before those that only `*` covers, then the first
+    offer: the server's liking counts where the client has none. Offer `identity` last.
+
+    >>> preferred_encoding("gzip, br", ["br", "gzip", "identity"])
+    'br'
+    >>> preferred_encoding("gzip, br;q=0.9", ["br", "gzip", "identity"])
+    'gzip'
+    """
+    strongest = _strongest(_codings(header or ""), _name)
+    ranked: list[tuple[float, bool, int]] = []
+    for place, offer in enumerate(offers):
+        element = strongest.get(offer) or strongest.get("*")
+        if element is not None and element.weight > 0:
+            ranked.append((-element.weight, offer not in strongest, place))
+    return offers[min(ranked)[2]] if ranked else None
 
 
 def charsets(header: str | None) -> list[str]:

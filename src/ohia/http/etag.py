@@ -6,8 +6,9 @@ same without being the same bytes.
 
 import re
 
-__all__ = ["entity_tag", "matches"]
+__all__ = ["content_tag", "entity_tag", "matches", "matches_strongly", "state_tag"]
 
+WHOLE_TAG = re.compile(r'(?:W/)?+"[^"]*+"')
 ENTITY_TAG = re.compile(r'"[^"]*+"')  # blanks too: RFC 9110 forbids them, applications use them
 
 
@@ -32,3 +33,40 @@ def matches(field: str, tag: str) -> bool:
     if field.strip(" \t") == "*":
         return True
     return tag.removeprefix("W/") in ENTITY_TAG.findall(field)
+
+
+def matches_strongly(field: str, tag: str) -> bool:
+    """Say whether If-Match `field` names `tag` by strong comparison: a weak one matches nothing.
+
+    `*` matches whatever is there (RFC 9110, 13.1.1).
+
+    >>> matches_strongly('"a", W/"b"', '"a"'), matches_strongly('W/"b"', 'W/"b"')
+    (True, False)
+    """
+    if field.strip(" \t") == "*":
+        return True
+    return tag.startswith('"') and tag in WHOLE_TAG.findall(field)
+
+
+def content_tag(content: bytes) -> str:
+    """Return the entity tag of `content` by what it is, as npm's etag 1.8 makes it.
+
+    >>> content_tag(b"Hello World")
+    '"b-Ck1VqNd45QIvq3AZd8XYQLvEhtA"'
+    """
+    from base64 import b64encode  # noqa: PLC0415 - see ohia.late
+    from hashlib import sha1  # noqa: PLC0415 - see ohia.late
+
+    digest = b64encode(sha1(content, usedforsecurity=False).digest())[:27].decode()
+    return f'"{len(content):x}-{digest}"'
+
+
+def state_tag(size: int, modified: int, variant: str = "") -> str:
+    """Return the entity tag of a file by its `size` and when it was `modified`, in nanoseconds.
+
+    A `variant`, such as a content coding, has a tag of its own (RFC 9110, 8.8.3.3).
+
+    >>> state_tag(11, 784111777000000000), state_tag(11, 784111777000000000, "br")
+    ('"b-ae1b981bc490a00"', '"b-ae1b981bc490a00-br"')
+    """
+    return f'"{size:x}-{modified:x}{f"-{variant}" if variant else ""}"'

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from ohia.http.date import parse_date
-from ohia.http.etag import matches
+from ohia.http.etag import matches, matches_strongly
 
-__all__ = ["is_fresh"]
+__all__ = ["is_fresh", "precondition_fails"]
 
 
 def is_fresh(request: Mapping[str, str], response: Mapping[str, str]) -> bool:
@@ -26,6 +26,25 @@ def is_fresh(request: Mapping[str, str], response: Mapping[str, str]) -> bool:
     if none_match and not _names(none_match, response.get("etag")):
         return False
     return not modified_since or _unchanged(modified_since, response.get("last-modified"))
+
+
+def precondition_fails(request: Mapping[str, str], response: Mapping[str, str]) -> bool:
+    """Say whether a `request` for a state that is not that of `response` asks for a 412.
+
+    If-Match names none of it by strong comparison, or without If-Match Last-Modified is after
+    If-Unmodified-Since. A date that cannot be read is no condition (RFC 9110, 13.1.1 and 13.1.4).
+
+    >>> precondition_fails({"if-match": '"a", "b"'}, {"etag": '"b"'})
+    False
+    >>> precondition_fails({"if-match": '"a"'}, {"etag": 'W/"a"'})
+    True
+    """
+    match = request.get("if-match")
+    if match is not None:
+        return not matches_strongly(match, response.get("etag") or "")
+    since = parse_date(request.get("if-unmodified-since") or "")
+    last = parse_date(response.get("last-modified") or "")
+    return since is not None and last is not None and last > since
 
 
 def _wants_reload(cache_control: str) -> bool:
