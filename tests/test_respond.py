@@ -355,3 +355,54 @@ async def test_an_informational_status_is_not_flushed() -> None:  # S39
         await ctx.flush_headers()
 
     assert (await answer(middleware)).status == 500
+
+
+async def test_an_error_page_gives_the_answer_another_body_only() -> None:
+    def page(error: BaseException, ctx: Context) -> None:
+        ctx.type = "json"
+        ctx.body = {"told": str(error)}
+
+    async def middleware(ctx: Context) -> None:
+        ctx.error_page = page
+        ctx.set("X-Kept", "1", sticky=True)
+        ctx.set("X-Lost", "1")
+        raise HTTPError(418, "short", headers={"X-Its": "1"})
+
+    response = await answer(middleware)
+    assert (response.status, response.json()) == (418, {"told": "short"})
+    assert response.headers.get("x-kept") == response.headers.get("x-its") == "1"
+    assert "x-lost" not in response.headers
+
+
+@pytest.mark.parametrize("when", ["called", "sent"])
+async def test_an_error_page_that_fails_is_an_error_of_its_own_answered_plainly(when: str) -> None:
+    seen: list[str] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        raise LookupError("page")
+        yield b""
+
+    async def page(error: BaseException, ctx: Context) -> None:
+        ctx.body = pieces()
+        if when == "called":
+            raise LookupError("page")
+
+    async def middleware(ctx: Context) -> None:
+        ctx.error_page = page
+        raise HTTPError(418, "short")
+
+    app = app_of(middleware)
+    app.on("error", lambda error: seen.append(str(error)))
+    async with Client(app, raise_errors=False) as client:
+        response = await client.get("/")
+    assert (response.status, response.text) == (500, "Internal Server Error")
+    assert seen == ["short", "page"]
+
+
+async def test_a_body_that_cannot_be_made_gets_the_error_page_too() -> None:
+    async def middleware(ctx: Context) -> None:
+        ctx.error_page = lambda _, ctx: setattr(ctx, "body", "the page")
+        ctx.body = {"not": object()}
+
+    response = await answer(middleware)
+    assert (response.status, response.text) == (500, "the page")

@@ -7,14 +7,17 @@ What a client sees of an error is decided here, in `error_answer`.
 # pyright: reportPrivateUsage=false
 
 import asyncio
+import contextlib
 import inspect
 import os
-from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
 from ohia.errors import ClientDisconnect
 from ohia.exchange import Disconnect, Exchange
+from ohia.file_body import FileBody
 from ohia.http.date import format_date
 from ohia.http.headers import Headers
 from ohia.http.status import EMPTY, PHRASES
@@ -23,6 +26,7 @@ from ohia.sources import close_source, open_file, pieces_of, single
 
 __all__ = [
     "BodyWriter",
+    "ErrorPage",
     "respond",
     "respond_with_error",
     "run_before_send",
@@ -36,6 +40,12 @@ FRAMING = frozenset(
     | {"transfer-encoding"}
 )
 
+
+ErrorPage = Callable[[BaseException, Any], object]
+"""A function of an error and its ctx, plain or async, that may set the body of the answer."""
+
+SendFile = Callable[[int, range], AsyncIterator[int]]
+"""What an exchange may have besides, as `ServerExchange.send_file`."""
 
 # A source that never waits, and a client that takes all or has gone, must not keep the loop from
 # everything else, the news of that going included.
@@ -73,6 +83,20 @@ class BodyWriter:
         if self._sent_this_turn == PIECES_A_TURN:
             self._sent_this_turn = 0
             await asyncio.sleep(0)
+
+    async def write_file(self, body: FileBody) -> None:
+        """Send what comes next of `body` unread, if its server can; else leave it to `write`."""
+        send_file: SendFile | None = getattr(self._exchange, "send_file", None)
+        part = body.part
+        if send_file is None or self._remaining is None or part is None:
+            return
+        with contextlib.suppress(asyncio.SendfileNotAvailableError):
+            async for count in send_file(body.descriptor, part):
+                self._remaining -= count
+                body.skip(count)
+                part = part[count:]
+            if part:
+                body.skip(0)
 
     async def end(self) -> None:
         """End the response; RuntimeError if the Content-Length was not reached."""
@@ -197,22 +221,22 @@ def _filtered(ctx: ResponseSide, pieces: AsyncIterator[bytes]) -> list[AsyncIter
 async def _open(ctx: ResponseSide) -> list[AsyncIterator[bytes]]:
     """Return the stages of a body in pieces; the last is the one to send."""
     body = ctx._body
-    most = None
     headers = ctx._response_headers
     if is_path(body):
         declared = headers.get("content-length")
-        body = await open_file(body)
+        file = await open_file(body)
+        body = FileBody(file)
         ctx._hold(body)
-        facts = os.fstat(body.fileno())
-        if declared is not None:
-            most = int(declared) if headers.sent else facts.st_size  # more may be appended
+        facts = os.fstat(file.fileno())
+        size = int(declared) if declared and headers.sent else facts.st_size
+        body.take([range(size if declared else sys.maxsize)])  # more may be appended
         if not headers.sent and declared is not None:
             headers.put("Content-Length", str(facts.st_size))
             if "last-modified" not in headers:
                 headers.put("Last-Modified", format_date(facts.st_mtime))
     if ctx._filters is not None and not headers.sent:
         headers.remove("content-length")
-    return _filtered(ctx, pieces_of(body, most))
+    return _filtered(ctx, pieces_of(body))
 
 
 class _Started:
@@ -248,7 +272,10 @@ class _Started:
         if self._first is None:
             return
         await writer.write(self._first)
-        async for piece in self._stages[-1]:
+        source = self._stages[-1]
+        if isinstance(source, FileBody):
+            await writer.write_file(source)
+        async for piece in source:
             await writer.write(piece)
 
     async def _cancelled_by_going(self, work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - its result
@@ -370,13 +397,22 @@ def error_answer(error: BaseException) -> ErrorAnswer:
     return ErrorAnswer(status, text, headers if isinstance(headers, Mapping) else {})  # pyright: ignore[reportUnknownArgumentType] - checked one by one when set
 
 
-async def respond_with_error(ctx: ResponseSide, error: BaseException) -> None:
-    """Answer `error`: headers cleared but for sticky ones, its own added, text/plain."""
+async def respond_with_error(
+    ctx: ResponseSide, error: BaseException, page: ErrorPage | None = None
+) -> None:
+    """Answer `error`: headers cleared but for sticky ones, its own added, text/plain.
+
+    Then `page(error, ctx)` may give it another body.
+    """
     try:
         answer = error_answer(error)
         _set_error(ctx, answer)
     except Exception:  # noqa: BLE001 - whatever an odd error does, its client is answered
         _set_error(ctx, ErrorAnswer(500, PHRASES[500], {}))
+    if page is not None:
+        result = page(error, ctx)
+        if inspect.isawaitable(result):
+            await result
     await _respond_with_care(ctx)
 
 
@@ -390,6 +426,7 @@ def _set_error(ctx: ResponseSide, answer: ErrorAnswer) -> None:
     for name, value in answer.headers.items():
         _add_error_header(headers, name, value)
     ctx._status = answer.status
+    ctx._has_status = True
     ctx._message = None
     ctx._body = answer.text
     ctx._payload = answer.text.encode("utf-8", "replace")

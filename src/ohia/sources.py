@@ -6,9 +6,9 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeGuard
 
-__all__ = ["close_source", "is_bytes_like", "open_file", "pieces_of", "single"]
+from ohia.file_body import PIECE, FileBody
 
-PIECE = 256 * 1024  # bytes read from a file at once; a thread's hand-over costs as much as 64 KiB
+__all__ = ["close_source", "is_bytes_like", "open_file", "pieces_of", "single"]
 
 Next = Callable[[], Awaitable[Any]]
 """Returns the next piece; raises StopAsyncIteration after the last."""
@@ -29,15 +29,16 @@ class Pieces:
         return _as_bytes(await self._next())
 
 
-def pieces_of(body: Any, most: int | None = None) -> AsyncIterator[bytes]:  # noqa: ANN401 - found by looking
+def pieces_of(body: Any) -> AsyncIterator[bytes]:  # noqa: ANN401 - found by looking
     """Return the pieces of a file object, an async or a sync iterator.
 
-    Pieces may be bytes or str; anything else is TypeError. Files are read in threads, no further
-    than `most` bytes; sync iterators run on the loop. Whoever calls closes `body` by
-    `close_source`.
+    Pieces may be bytes or str; anything else is TypeError. Files are read in threads, sync
+    iterators run on the loop. Whoever calls closes `body` by `close_source`.
     """
+    if isinstance(body, FileBody):
+        return body
     if callable(getattr(body, "read", None)):
-        return Pieces(_read_async(body) if _reads_async(body) else _read_in_thread(body, most))
+        return Pieces(_read_async(body) if _reads_async(body) else _read_in_thread(body))
     if hasattr(body, "__aiter__"):
         return Pieces(aiter(body).__anext__)
     return Pieces(_step(iter(body)))
@@ -83,20 +84,13 @@ def _read_async(file: Any) -> Next:  # noqa: ANN401 - found by looking
     return read
 
 
-def _read_in_thread(file: Any, most: int | None) -> Next:  # noqa: ANN401 - found by looking
-    left = most
-
+def _read_in_thread(file: Any) -> Next:  # noqa: ANN401 - found by looking
     async def read() -> object:
-        nonlocal left
-        size = PIECE if left is None else min(PIECE, left)
         try:
-            piece = _or_stop(await asyncio.to_thread(file.read, size))
+            return _or_stop(await asyncio.to_thread(file.read, PIECE))
         except asyncio.CancelledError:
             _still_read.add(id(file))
             raise
-        if left is not None:
-            left -= len(piece)
-        return piece
 
     return read
 

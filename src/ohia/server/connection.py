@@ -5,8 +5,9 @@ any point, and order needs no queue. A request is a new exchange with a task of 
 """
 
 import asyncio
+import errno
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum, auto
 from typing import cast
 
@@ -20,6 +21,7 @@ from ohia.server.head import Fields, Head
 from ohia.server.limits import Limits
 from ohia.server.progress import taken, unsent
 from ohia.server.response import CLOSE, render_refusal
+from ohia.server.sendfile import CAN_SEND_FILES, FileSender
 from ohia.server.service import LAST_REQUEST, Service
 from ohia.server.tasks import start_at_once, start_soon
 from ohia.server.websocket import ServerSocket
@@ -29,6 +31,7 @@ __all__ = ["Connection"]
 MAX_AHEAD = 64 * 1024  # bytes that a client may send ahead while it is being answered
 HALF_CLOSED = 0.5  # seconds without a write, after which a client that ended its side has gone
 LEAP = 4  # `body_timeout`s: kernels take megabytes at once for a client that then reads slowly
+NO_SENDFILE = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}  # this file cannot be sent so
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -332,6 +335,69 @@ class Connection(FlowControl):
         for part in parts:  # asyncio's writelines forgets to ask for a pause (Python 3.12, 3.13)
             self._transport.write(part)
         return Drained(self) if self.is_paused else None
+
+    async def send_file(self, descriptor: int, part: range) -> AsyncIterator[int]:
+        """Send `part` of an open file past the transport, which has to be empty for that."""
+        sender = await self._file_sender(descriptor)
+        try:
+            start = part.start
+            while start < part.stop and (sent := await self._send_some(sender, start, part.stop)):
+                start += sent
+                yield sent
+        finally:
+            sender.close()
+
+    async def _file_sender(self, descriptor: int) -> FileSender:
+        """Return what sends an open file, once all that was written before has gone."""
+        transport = self._transport
+        if not CAN_SEND_FILES:
+            raise asyncio.SendfileNotAvailableError
+        if transport.is_closing():
+            raise self._closing_error()
+        transport.set_write_buffer_limits(high=0)
+        try:
+            await self.drained()
+        finally:
+            if not transport.is_closing():  # uvloop's refuses then
+                transport.set_write_buffer_limits()
+        if transport.is_closing():
+            raise self._closing_error()
+        if transport.get_write_buffer_size():
+            raise asyncio.SendfileNotAvailableError
+        try:
+            return FileSender(descriptor, transport.get_extra_info("socket").fileno())
+        except OSError:
+            raise asyncio.SendfileNotAvailableError from None
+
+    async def _send_some(self, sender: FileSender, start: int, stop: int) -> int:
+        """Send what the client takes now, or waits for; return how many bytes that was."""
+        while True:
+            if self._transport.is_closing():
+                raise self._closing_error()
+            try:
+                sent = await asyncio.to_thread(sender.send, start, stop - start)
+            except BlockingIOError:
+                await self._wait_writable(sender.socket)
+            except (ConnectionError, TimeoutError):
+                raise self._closing_error() from None
+            except OSError as error:
+                if error.errno in NO_SENDFILE:
+                    raise asyncio.SendfileNotAvailableError from None
+                raise
+            else:
+                self._wrote = True
+                return sent
+
+    async def _wait_writable(self, descriptor: int) -> None:
+        """Wait for a client that reads slowly, who is watched as if the transport were full."""
+        loop = self._service.loop
+        self.pause_writing()
+        loop.add_writer(descriptor, self.resume_writing)
+        try:
+            await self.drained()
+        finally:
+            loop.remove_writer(descriptor)
+            self.is_paused = False
 
     def _closing_error(self) -> Exception:
         """Return what a sender gets before the loop could tell, which it may keep from that."""

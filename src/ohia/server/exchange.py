@@ -6,7 +6,7 @@ collector's search for cycles.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum, auto
 from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote_to_bytes
@@ -82,6 +82,14 @@ class Wire(Protocol):
 
     def write_parts(self, *parts: bytes) -> Awaitable[None] | None:
         """Do as `write` for parts too large to be joined."""
+        ...
+
+    def send_file(self, descriptor: int, part: range) -> AsyncIterator[int]:
+        """Send `part` of an open file; yield how many bytes each time some are sent.
+
+        It ends early where the file does. asyncio.SendfileNotAvailableError where the rest has
+        to be sent in pieces.
+        """
         ...
 
     def send_head(self, text: str, body: bytes | None) -> Awaitable[None] | None:
@@ -383,6 +391,20 @@ class ServerExchange:
             if self._left < 0:
                 self._mismatch(f"the body is {-self._left} bytes longer than its Content-Length")
         return wire.write(piece)
+
+    async def send_file(self, descriptor: int, part: range) -> AsyncIterator[int]:
+        """Send `part` of an open file, and yield how many bytes each time some have been taken.
+
+        It ends early where the file does. asyncio.SendfileNotAvailableError where the rest has
+        to be sent in pieces.
+        """
+        wire = self._open_wire(STREAMING)
+        if self._framing is not Framing.LENGTH or self._peer.secure or len(part) > self._left:
+            raise asyncio.SendfileNotAvailableError
+        async for count in wire.send_file(descriptor, part):
+            self._left -= count
+            self.size += count
+            yield count
 
     def end(self) -> Awaitable[None] | None:
         """End the response."""
