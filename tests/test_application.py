@@ -185,6 +185,43 @@ async def test_current_context_is_the_requests_own() -> None:
     assert app.current_context is None
 
 
+async def test_a_context_is_not_kept_by_what_is_scheduled_while_it_runs() -> None:
+    """Uvicorn starts the timer of a kept connection in the task that sends the response."""
+    app = Ohia()
+    contexts: list[weakref.ref[Context]] = []
+    timers: list[asyncio.TimerHandle] = []
+
+    @app.use
+    def schedule(ctx: Context) -> None:
+        contexts.append(weakref.ref(ctx))
+        timers.append(asyncio.get_running_loop().call_later(60, list))
+
+    async with Client(app) as client:
+        await client.get("/")
+        gc.collect()
+        assert contexts[0]() is None
+    timers[0].cancel()
+
+
+async def test_a_task_that_outlives_its_request_has_no_current_context() -> None:
+    app = Ohia()
+    tasks: list[asyncio.Task[object]] = []
+    over = asyncio.Event()
+
+    async def look() -> object:
+        await over.wait()
+        return app.current_context
+
+    @app.use
+    async def start(ctx: Context) -> None:
+        tasks.append(asyncio.create_task(look()))
+
+    async with Client(app) as client:
+        await client.get("/")
+        over.set()
+        assert await tasks[0] is None
+
+
 async def test_the_running_task_is_right_within_middleware() -> None:
     app = Ohia()
 
@@ -623,9 +660,14 @@ async def streaming(ctx: Context) -> None:
         await out.write("x")
 
 
-@pytest.mark.parametrize("middleware", [throwing, streaming])
-async def test_a_request_leaves_nothing_to_the_cycle_collector(middleware: Any) -> None:
-    app: Ohia = Ohia(env="production", output_errors=False)
+async def with_cookies(ctx: Context) -> None:
+    ctx.cookies.set("visits", ctx.cookies.get("visits") or "1")
+
+
+@pytest.mark.parametrize("env", ["development", "production"])
+@pytest.mark.parametrize("middleware", [throwing, streaming, with_cookies])
+async def test_a_request_leaves_nothing_to_the_cycle_collector(middleware: Any, env: str) -> None:
+    app: Ohia = Ohia(env=env, output_errors=False)
     contexts: list[weakref.ref[Context]] = []
 
     @app.use
@@ -667,3 +709,19 @@ async def test_a_start_that_is_given_up_leaves_the_lifespan_at_once() -> None:
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert events == ["left"]
+
+
+async def test_draining_can_be_waited_for() -> None:
+    app = Ohia(env="test")
+    waiting = [asyncio.create_task(app.wait_draining()) for _ in range(2)]
+    given_up = asyncio.create_task(app.wait_draining())
+    await asyncio.sleep(0)
+    given_up.cancel()
+    app.draining = False
+    await asyncio.sleep(0)
+    assert not any(each.done() for each in waiting)
+    app.draining = True
+    app.draining = True
+    await asyncio.gather(*waiting)
+    await app.wait_draining()
+    assert app.draining

@@ -240,6 +240,20 @@ async def test_async_listeners_become_tasks_that_settle_waits_for() -> None:
     await emitter.settle()
 
 
+async def test_settle_waits_for_a_task_that_is_held() -> None:
+    emitter, done = Emitter(), list[str]()
+    go_on = asyncio.Event()
+
+    async def work() -> None:
+        await go_on.wait()
+        done.append("work")
+
+    emitter.hold(asyncio.create_task(work()))
+    asyncio.get_running_loop().call_soon(go_on.set)
+    await emitter.settle()
+    assert done == ["work"]
+
+
 async def test_a_listener_may_wait_for_the_others_to_settle() -> None:
     emitter, heard = Emitter(), list[str]()
 

@@ -613,3 +613,10 @@ def test_main_in_a_browser(tmp_path: Path) -> None:
     assert re.search(r'<span id="state"[^>]*class="open"[^>]*>connected</span>', browser.stdout)
     assert re.search(r'<li class="event">\w+ \d+ came</li>', browser.stdout)
     assert ">1 here</output>" in browser.stdout
+
+
+def test_everything() -> None:
+    with example("everything") as running:
+        answer = running.get()
+    assert (answer.status, "Hello Tobi" in answer.text) == (200, True)
+    assert re.search(r"^GET / 200 \d+ - [\d.]+ ms$", running.err, re.MULTILINE)

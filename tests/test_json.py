@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from ohia.http.query import Query
 from ohia.json import encode_json
 
 
@@ -37,6 +38,7 @@ class Model:
         ({"é": [float("inf"), None]}, '{"é":[null,null]}'.encode()),  # P13
         ({1: 2}, b'{"1":2}'),
         ("a/b<", b'"a/b<"'),
+        (Query([("a", "1"), ("a", "2")]), b'{"a":"1"}'),
     ],
     ids=repr,
 )

@@ -1,5 +1,6 @@
 """The side of a context that is read."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from ohia import ClientDisconnect, Context, Ohia
 from ohia.adapters.memory import MemoryExchange
+from ohia.errors import PayloadTooLarge
 from ohia.http.headers import Headers
 from ohia.testing import Client
 
@@ -330,6 +332,26 @@ async def test_a_limit_of_ones_own_goes_before_max_body() -> None:
     assert (await status_of(lambda ctx: ctx.request.read(10), b"x" * 9, max_body=1))[0] == 200
 
 
+async def test_a_reader_survives_a_call_that_is_cancelled_and_counts_as_a_stream() -> None:
+    go = asyncio.Event()
+
+    async def late() -> AsyncIterator[bytes]:
+        await go.wait()
+        yield b"late"
+
+    async def look(ctx: Context) -> None:
+        next_piece = ctx.request._body.reader()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0):
+                await next_piece()
+        go.set()
+        assert [await next_piece(), await next_piece()] == [b"late", b""]
+        with pytest.raises(RuntimeError, match="already read as a stream"):
+            await ctx.request.read()
+
+    await read(look, method="POST", content=late())
+
+
 async def test_read_after_a_stream_was_begun_is_an_error() -> None:
     async def look(ctx: Context) -> None:
         async for _ in ctx.request.stream():
@@ -400,3 +422,64 @@ async def test_users_attributes_on_a_view_are_its_own() -> None:
         return ctx.request.note, hasattr(ctx, "note")
 
     assert await read(look) == ("mine", False)
+
+
+async def test_a_filter_changes_what_is_read() -> None:
+    async def upper(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            yield b""  # says nothing, and ends nothing
+            yield piece.upper()
+
+    async def look(ctx: Context) -> Any:
+        ctx.request.filter(upper)
+        ctx.request.filter(upper)
+        return await ctx.request.text(), [piece async for piece in ctx.request.stream()]
+
+    assert await read_body(look, b"body") == ("BODY", [b"BODY"])
+
+
+async def test_a_filter_reads_anew_what_was_kept() -> None:
+    async def twice(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            yield piece * 2
+
+    async def look(ctx: Context) -> Any:
+        kept = await ctx.request.read()
+        ctx.request.filter(twice)
+        with pytest.raises(PayloadTooLarge):
+            await ctx.request.read(limit=7)
+        return kept
+
+    assert await read_body(look, b"body") == b"body"
+
+
+async def test_a_filter_after_a_stream_is_an_error() -> None:
+    async def look(ctx: Context) -> None:
+        async for _ in ctx.request.stream():
+            break
+        with pytest.raises(RuntimeError, match="filter it before"):
+            ctx.request.filter(lambda pieces: pieces)
+
+    await read_body(look, b"body")
+
+
+async def test_text_and_json_take_a_limit() -> None:
+    async def look(ctx: Context) -> Any:
+        with pytest.raises(PayloadTooLarge):
+            await ctx.request.json(limit=3)
+        return await ctx.request.json(limit=4), await ctx.request.text(limit=4)
+
+    assert await read_body(look, b"[12]", max_body=2) == ([12], "[12]")
+
+
+async def read_body(look: Any, content: bytes, **settings: Any) -> Any:
+    seen: list[Any] = []
+    app = Ohia(env="test", **settings)
+
+    @app.use
+    async def handler(ctx: Context) -> None:
+        seen.append(await look(ctx))
+
+    async with Client(app) as client:
+        await client.post("/", content=content)
+    return seen[0]

@@ -515,3 +515,26 @@ async def test_a_view_outlives_its_context_with_a_clear_error() -> None:
 def test_an_http_error_has_a_status_of_an_error() -> None:
     with pytest.raises(ValueError, match="400 to 599"):
         HTTPError(200)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("é", "é".encode()),
+        (b"a", b"a"),
+        (bytearray(b"a"), b"a"),
+        ({"a": [1]}, b'{\n  "a": [\n    1\n  ]\n}'),
+        (0, b"0"),
+        (None, None),
+        (iter([b"a"]), None),
+        (Path("README.md"), None),
+    ],
+)
+async def test_a_body_can_be_had_as_it_will_be_sent(body: Any, expected: bytes | None) -> None:
+    async def middleware(ctx: Context) -> None:
+        assert ctx.to_bytes() is None
+        ctx.body = body
+        assert ctx.to_bytes() == ctx.response.to_bytes() == expected
+
+    response = await answer(middleware)
+    assert expected is None or response.content == expected

@@ -22,6 +22,7 @@ from ohia.debug import Log, debug
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.events import Emitter
 from ohia.exchange import Exchange, Handler
+from ohia.inside import Inside
 from ohia.json import JsonDefault
 from ohia.keygrip import Keygrip, Keys
 from ohia.lifespan import Lifespan, LifespanFunction
@@ -61,7 +62,7 @@ class Ohia(Emitter, Generic[S]):
     or None is compact. `output_errors`: None means all but `env == "test"`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915 - a setting a line
         self,
         *,
         name: str | None = None,
@@ -92,15 +93,17 @@ class Ohia(Emitter, Generic[S]):
         self.compose = compose
         self.upgrade_options: UpgradeOptions = {}
         self.middleware: list[Callable[..., Any]] = []
-        self.draining = False
+        self._draining = False
+        self._drain_waiters: set[asyncio.Future[None]] = set()
         self.context: type[Context[S]] = type("Context", (Context,), {})
         self.request: type[Request] = type("Request", (Request,), {})
         self.response: type[Response] = type("Response", (Response,), {})
         self._lifespan = Lifespan(self)
         self._warned_of_lifespan = False
+        self._inside: set[Ohia[Any]] = set()
         self._composed_of: list[Callable[..., Any]] | None = None
         self._composed: Chain | None = None
-        self._current: ContextVar[Context[S] | None] = ContextVar("ohia_context", default=None)
+        self._current: ContextVar[Sequence[Context[S]]] = ContextVar("ohia_context", default=())
 
     @property
     def keys(self) -> Sequence[str | bytes] | Keys | None:
@@ -130,16 +133,43 @@ class Ohia(Emitter, Generic[S]):
         """What signs and verifies, made of `keys`."""
         return self._keygrip
 
+    @property
+    def draining(self) -> bool:
+        """Whether a stop signal has come: what runs long should come to its end."""
+        return self._draining
+
+    @draining.setter
+    def draining(self, draining: bool) -> None:
+        self._draining = draining
+        for app in self._inside:
+            app.draining = draining
+        for waiter in self._drain_waiters if draining else ():
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait_draining(self) -> None:
+        """Return when `draining` has become True."""
+        if self._draining:
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._drain_waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._drain_waiters.discard(waiter)
+
     def use(self, *middleware: Middleware) -> Middleware:
         """Add middleware, in order; return the first, so that it works as a decorator.
 
-        What could never run raises TypeError, with the reason and the right spelling.
+        What could never run raises TypeError, with the reason and the right spelling. A
+        `lifespan` that middleware carries is added as by `lifespan()`.
         """
         if not middleware:
             raise TypeError("use() takes at least one middleware")
         for each in middleware:
             check_middleware(each)
         for each in middleware:
+            self._lifespan.hold(each)
             log("use %s", middleware_name(each))
             self.middleware.append(each)
         return middleware[0]
@@ -147,7 +177,17 @@ class Ohia(Emitter, Generic[S]):
     @property
     def current_context(self) -> Context[S] | None:
         """The ctx of the running request; None outside."""
-        return self._current.get()
+        current = self._current.get()
+        return current[0] if current else None
+
+    def as_middleware(self) -> Inside:
+        """Return this application as one middleware of another, by `mount()` and its kin.
+
+        Isolated: inside, ctx has this application's class, settings, keys and "error"
+        listeners; what its chain leaves undone goes on downstream of it. Its lifespan runs
+        with the other's.
+        """
+        return Inside(self)
 
     def callback(self) -> "Ohia[S]":
         """Return the ASGI 3 application: this object. It also serves `Server`."""
@@ -210,17 +250,19 @@ class Ohia(Emitter, Generic[S]):
     async def shutdown(self) -> None:
         """Wait for what listeners still do, and leave the lifespan; counted."""
         try:
-            await self.settle(timeout=LISTENER_GRACE)
+            for app in (*self._inside, self):
+                await app.settle(timeout=LISTENER_GRACE)
         finally:  # a server whose grace is over cancels this
             await self._lifespan.shutdown()
 
     async def handle(self, exchange: Exchange) -> None:  # noqa: PLR0915 - each call less is paid less
         """Answer one exchange: run the chain, send what ctx holds, tell of errors."""
         ctx = self.context(self, exchange)
-        current = self._current.set(ctx)
+        current = [ctx]  # emptied in the end: what is scheduled meanwhile keeps this, not ctx
+        outer = self._current.set(current)
         error: BaseException | None = None
         try:
-            if self._lifespan.functions and not self._lifespan.is_running:
+            if not self._lifespan.is_running and not self._warned_of_lifespan:
                 self._warn_of_lifespan()
             await self._chain()(ctx)
             if ctx._is_plain or (ctx._socket is None and ctx._stream is None and ctx._respond):
@@ -237,7 +279,8 @@ class Ohia(Emitter, Generic[S]):
                 if ctx._sources is not None or ctx._on_finished is not None:
                     await self._finish(ctx, error)
             finally:
-                self._current.reset(current)
+                self._current.reset(outer)
+                current.clear()
                 exchange.close()
                 # Both make cycles: the error's traceback holds this frame, the stream its ctx.
                 error = ctx._stream = None
@@ -291,7 +334,7 @@ class Ohia(Emitter, Generic[S]):
 
     async def _answer_error(self, ctx: Context[S], error: BaseException) -> None:
         try:
-            await respond_with_error(ctx, error)
+            await respond_with_error(ctx, error, ctx.error_page)
         except ClientDisconnect:
             ctx._exchange.abort()
         except BaseException as second:
@@ -307,8 +350,27 @@ class Ohia(Emitter, Generic[S]):
     def report(self, error: BaseException, ctx: Context[S]) -> None:
         """Emit "error" with `error` and `ctx`; without a listener call `on_error`."""
         ctx._exchange.failed(error)
-        if not self.emit("error", error, ctx):
+        if ctx._told is error:
+            ctx._told = None  # its traceback leads back to ctx
+        elif not self.emit("error", error, ctx):
             self.on_error(error, ctx)
+
+    def _begin_inside(self, host: "Ohia[Any]") -> None:
+        """Hear that a request of `host` comes in."""
+        if self not in host._inside:
+            host._inside.add(self)
+            self.draining = host.draining
+        if not self._lifespan.is_running and not self._warned_of_lifespan:
+            self._warn_of_lifespan()
+
+    def _tell_inside(self, error: BaseException, ctx: Context[Any]) -> None:
+        """Emit "error" for what leaves this chain inside another; once: that one is silent then."""
+        if _is_cancelled_by_server(error) or _is_going(ctx, error):
+            return
+        with contextlib.suppress(Exception):  # an error may refuse attributes
+            error.header_sent = ctx._response_headers.sent  # type: ignore[attr-defined]
+        if ctx._told is not error and self.emit("error", error, ctx):
+            ctx._told = error
 
     def on_error(self, error: BaseException, ctx: Context[S] | None = None) -> None:  # noqa: ARG002 - for overriding
         """Print `error` to stderr; but no 404, no exposed error, nothing if so set."""
@@ -349,8 +411,8 @@ class Ohia(Emitter, Generic[S]):
         return None
 
     def _warn_of_lifespan(self) -> None:
-        if not self._warned_of_lifespan:
-            self._warned_of_lifespan = True
+        self._warned_of_lifespan = True
+        if self._lifespan.functions:
             warnings.warn(
                 "a request came before the lifespan was entered; where the host forwards no "
                 "lifespan, wrap it in `async with app.lifespan_context():`",

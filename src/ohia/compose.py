@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from ohia.co import drive, is_generator, to_awaitable
 from ohia.errors import NextCalledTwice
+from ohia.lifespan import LifespanFunction, join_lifespans
 from ohia.types import Middleware
 
 __all__ = ["Composed", "Downstream", "check_middleware", "compose", "middleware_name"]
@@ -68,6 +69,11 @@ class Composed:
         self.first = first
         """What a call runs; for whoever calls it once a request."""
         self._name = "composed"
+
+    @property
+    def lifespan(self) -> LifespanFunction | None:
+        """What enters the lifespans that the middleware carries; None if there are none."""
+        return join_lifespans(self.middleware)
 
     def __call__(self, ctx: Any, next: Any = None) -> Coroutine[Any, Any, Any]:  # noqa: ANN401
         """Run the chain around `ctx`; `next` is what its last `next()` meets."""
@@ -155,7 +161,7 @@ def _check_parameters(fn: Callable[..., Any]) -> None:
     if positional == ["scope", "receive", "send"]:
         raise TypeError(
             f"{name} is an ASGI application, no middleware: mount it, "
-            '`app.use(mount("/path", application))`'
+            '`app.use(mount("/path", asgi(application)))`, one of ohia without `asgi()`'
         )
     if len(positional) > 2:
         raise TypeError(

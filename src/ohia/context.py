@@ -9,7 +9,8 @@ without slots, so that what is set on `app.context` appears on every ctx of that
 # pyright: reportPrivateUsage=false
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, Unpack, cast, overload
 
 from ohia.cookies import Cookies
@@ -17,7 +18,7 @@ from ohia.errors import http_error
 from ohia.exchange import Disconnect, Exchange
 from ohia.http.headers import Headers
 from ohia.request import RequestSide
-from ohia.respond import run_before_send, run_detach, send_head
+from ohia.respond import ErrorPage, run_before_send, run_detach, send_head
 from ohia.response import UNSET, ResponseSide
 from ohia.state import S, State
 from ohia.stream import ResponseStream
@@ -34,6 +35,9 @@ from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
+    from ohia.middleware.session import Session
+    from ohia.middleware.sse import OpenEvents
+    from ohia.middleware.views import Render
     from ohia.request import Request
     from ohia.response import Response
 
@@ -53,12 +57,51 @@ class Context(RequestSide, ResponseSide, Generic[S]):
 
     __slots__ = (*STATE, "_cookies", "_request_view", "_response_view", "_state")
 
+    error_page: ErrorPage | None = None
+    """`fn(error, ctx)`, plain or async, called when an error has left the chain and nothing was
+    sent: status and headers of the answer are set, it may set type and body."""
+
+    compress: bool | None = None
+    """Whether `compress()` shall: None by the type of the body, True, False."""
+    csp_nonce: str = ""
+    """The nonce of this answer's Content-Security-Policy, where `secure()` has made one."""
+    remote_user: str = ""
+    """Who came in by `basic_auth()`."""
+    request_id: str = ""
+    """What `request_id()` calls this request."""
+    _told: BaseException | None = None  # what listeners of an application inside have heard of
+    route: str | None = None
+    """The template of the route that a `Router` found, with the path of mounts before it."""
+    params: dict[str, Any] = cast("dict[str, Any]", MappingProxyType({}))
+    """The parameters that the path gave a `Router`; empty and read-only where there was none."""
+
     if TYPE_CHECKING:
         _on_finished: list[Hook] | None
         _cookies: Cookies | None
         _request_view: Request | None
         _response_view: Response | None
         _state: Any  # an S to checkers, a State in truth
+
+        # ---- What bundled middleware adds ----
+
+        render: Render
+        """`await ctx.render(name, **values)` sets the body to a template's text; see `views()`."""
+        disable_body_parser: bool  # set upstream of body(), which then reads nothing by itself
+        sse: OpenEvents
+
+        @property
+        def session(self) -> Session:
+            """What is remembered of this browser; None once it was destroyed."""
+            ...
+
+        @session.setter
+        def session(self, values: Mapping[str, Any] | None) -> None: ...
+        @session.deleter
+        def session(self) -> None: ...
+        @property
+        def csrf_token(self) -> str:
+            """A token for a form of this browser's, each time another text; see `csrf()`."""
+            ...
 
     def __init__(self, app: "Ohia[S]", exchange: Exchange) -> None:  # noqa: PLR0915 - a slot a line
         self.app = app
@@ -128,7 +171,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
                 keys=self.app.keygrip,
                 secure=self.secure,
                 sticky=self._kept(),
-                warn_late=None if self.app.env == "production" else self._warn_late,
+                warn_late=None if self.app.env == "production" else _warner(weakref.ref(self)),
             )
         return self._cookies
 
@@ -275,6 +318,17 @@ def _reporter(ctx: "weakref.ref[Context[Any]]") -> Callable[[BaseException], Non
             alive.app.report(error, alive)
 
     return report
+
+
+def _warner(ctx: "weakref.ref[Context[Any]]") -> Callable[[str], None]:
+    """Return what warns of late cookies; it does not keep alive the ctx, which holds them."""
+
+    def warn(what: str) -> None:
+        alive = ctx()
+        if alive is not None:
+            alive._warn_late(what, stacklevel=4)
+
+    return warn
 
 
 class Assert:

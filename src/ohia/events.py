@@ -95,8 +95,13 @@ class Emitter:
         """Return how many registrations `event` has."""
         return len(self._listeners.get(event, ()))
 
+    def hold(self, task: asyncio.Task[Any]) -> None:
+        """Keep `task` from being lost until it ends; `settle` waits for it."""
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def settle(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - it cancels
-        """Return when every async listener has ended, those begun meanwhile too.
+        """Return when all that is held has ended: async listeners, those begun meanwhile too.
 
         What has not ended after `timeout` seconds is cancelled.
         """
@@ -135,9 +140,7 @@ class Emitter:
         except RuntimeError:
             asyncio.run(attending)
             return
-        task = loop.create_task(attending)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self.hold(loop.create_task(attending))
 
 
 async def _attend(event: str, result: Awaitable[object]) -> None:

@@ -235,6 +235,11 @@ class Exchange(Protocol):
         ...
 
     @property
+    def size(self) -> int:
+        """Bytes of the response's body that were handed over so far."""
+        ...
+
+    @property
     def disconnected(self) -> Disconnect:
         """The client's going; the same object each time."""
         ...
@@ -306,7 +311,13 @@ class Exchange(Protocol):
 class Handler(Protocol):
     """What a server serves: an application, seen from below."""
 
-    draining: bool
+    @property
+    def draining(self) -> bool:
+        """Whether a stop signal has come; the server sets it."""
+        ...
+
+    @draining.setter
+    def draining(self, draining: bool) -> None: ...
 
     async def handle(self, exchange: Exchange) -> None:
         """Answer `exchange`. Never raises, except CancelledError when the task is cancelled."""

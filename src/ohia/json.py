@@ -1,8 +1,8 @@
 """JSON bodies, by msgspec."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["encode_json"]
 
@@ -20,7 +20,7 @@ def encode_json(value: object, spaces: int | None, default: JsonDefault | None) 
     """Return `value` as JSON in UTF-8, indented by `spaces`; 0 and None are compact.
 
     NaN and the infinities are null, as in JavaScript. `default` is called for what msgspec
-    does not know; pydantic models dump themselves. TypeError for the rest.
+    does not know; pydantic models dump themselves, mappings are dicts. TypeError for the rest.
 
     >>> encode_json({"a": [1, None]}, 0, None)
     b'{"a":[1,null]}'
@@ -47,6 +47,8 @@ def _indent(data: bytes, spaces: int) -> bytes:
 def _dump(value: Any, default: JsonDefault | None) -> object:  # noqa: ANN401 - anything at all
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
+    if isinstance(value, Mapping):  # a query, a form, headers: of each name what [name] gives
+        return dict(cast("Mapping[object, object]", value))
     if default is not None:
         return default(value)
     raise TypeError(f"cannot be sent as JSON: {type(value).__name__}")

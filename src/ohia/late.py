@@ -17,6 +17,7 @@ LATE = (
     "ohia.http.disposition",
     "ohia.http.forwarded",
     "ohia.http.mime_table",
+    "ohia.http.origin",
     "ohia.http.query",
     "ohia.http.url",
     "pathlib",

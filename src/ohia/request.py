@@ -11,7 +11,7 @@ mean something else on ctx (`type`, `length`, `charset`) or belong to the body.
 import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from ohia.exchange import Address, Exchange
 from ohia.http import accept, media_type
@@ -19,7 +19,7 @@ from ohia.http.fresh import is_fresh
 from ohia.http.headers import Headers, HeaderValue, parse_length
 from ohia.http.host import clean_host, hostname, subdomains
 from ohia.http.target import target_path, target_querystring, with_path, with_querystring
-from ohia.request_body import RequestBody
+from ohia.request_body import Filter, RequestBody
 from ohia.view import View
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ohia.http import url as urls
     from ohia.http.forwarded import Hop
     from ohia.http.query import Query
+    from ohia.middleware.body import Files, Form, FormOptions, Part
 
 __all__ = ["Accept", "Request", "RequestSide", "SocketInfo"]
 
@@ -445,6 +446,21 @@ class Request(RequestSide, View):
     if not TYPE_CHECKING:
         __slots__ = ()
 
+    if TYPE_CHECKING:
+        # ---- What bundled middleware adds ----
+
+        body: Any
+        raw_body: bytes | None
+        files: Files
+
+        async def form(self, **options: Unpack[FormOptions]) -> Form:
+            """Return the request's form, the same one each time; see `body()`."""
+            ...
+
+        def parts(self, **options: Unpack[FormOptions]) -> AsyncIterator[Part]:
+            """Yield the parts of a multipart form while they arrive; see `body()`."""
+            ...
+
     @property
     def response(self) -> Any:  # noqa: ANN401 - this app's own Response class
         """The other side."""
@@ -484,17 +500,32 @@ class Request(RequestSide, View):
         """
         return await self._body.read(self._limit(limit))
 
-    async def text(self) -> str:
+    async def text(self, *, limit: int | None = None) -> str:
         """Return the whole body as text, by its charset; else BadRequest (400)."""
-        return await self._body.text(self._limit(None), self.charset)
+        return await self._body.text(self._limit(limit), self.charset)
 
     @overload
-    async def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
+    async def json(self, *, limit: int | None = None) -> Any: ...  # noqa: ANN401 - JSON may be anything
     @overload
-    async def json(self, type: builtins.type[Value]) -> Value: ...
-    async def json(self, type: builtins.type[Any] | None = None) -> object:
+    async def json(self, type: builtins.type[Value], *, limit: int | None = None) -> Value: ...
+    async def json(
+        self, type: builtins.type[Any] | None = None, *, limit: int | None = None
+    ) -> object:
         """Return the whole body as JSON, as `type` if a msgspec type is given; else 400."""
-        return await self._body.json(self._limit(None), self.charset, type)
+        return await self._body.json(self._limit(limit), self.charset, type)
+
+    def filter(self, fn: Filter) -> None:
+        """Pass the body through `fn`, which takes and gives an async iterator of bytes.
+
+        Whoever reads afterwards gets what `fn` gives, and limits count that. A body that was
+        read whole is read anew; after a `stream()` it is RuntimeError.
+        """
+        self._body.filter(fn)
+
+    def _lack(self, name: str) -> str:
+        if name in BY_BODY:
+            return f"ctx.request.{name} is there below app.use(body()), of ohia.middleware.body"
+        return super()._lack(name)
 
     def _limit(self, limit: int | None) -> int | None:
         return self.ctx.app.max_body if limit is None else limit
@@ -506,6 +537,9 @@ class Request(RequestSide, View):
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.url}>"
 
+
+BY_BODY = frozenset({"body", "files", "form", "parts", "raw_body"})
+"""What a request has below the middleware `body()`."""
 
 SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
 

@@ -1,25 +1,19 @@
 """The body of a request: as a stream without limit, or whole and kept."""
 
-import codecs
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from enum import Enum, auto
 from typing import Any, TypeVar, overload
 
 from ohia.errors import BadRequest, PayloadTooLarge
 from ohia.exchange import Exchange
+from ohia.http.charset import text_codec
 
-__all__ = ["RequestBody"]
+__all__ = ["Filter", "RequestBody"]
 
 Value = TypeVar("Value")
 
-# Encodings that clients send text in. Python knows more, some of them slow on hostile input
-# (punycode) and some no encodings of text at all (zip).
-TEXT_ENCODINGS = re.compile(
-    r"utf-?(?:8|16|32)(?:[-_]?[lb]e)?|(?:us-?)?ascii|latin-?1|iso-?8859-?\d{1,2}|iso_8859-\d{1,2}"
-    r"|windows-?\d{3,4}|cp\d{3,4}|koi8-[ru]|big5|gb2312|gbk|gb18030|shift[-_]jis|euc-(?:jp|kr)",
-    re.IGNORECASE,
-)
+Filter = Callable[[AsyncIterator[bytes]], AsyncIterator[bytes]]
+"""Takes the pieces of a body as they come, and gives others."""
 
 
 class State(Enum):
@@ -33,12 +27,21 @@ class State(Enum):
 class RequestBody:
     """The one reader of an exchange's body. Sizes in bytes."""
 
-    __slots__ = ("_exchange", "_kept", "_state")
+    __slots__ = ("_exchange", "_kept", "_read", "_state")
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self._read: Callable[[], Awaitable[bytes]] = exchange.read
         self._state = State.NEW
         self._kept = b""
+
+    def filter(self, fn: Filter) -> None:
+        """Pass the body through `fn`, also one that is kept; RuntimeError after a stream."""
+        if self._state is State.STREAMING:
+            raise RuntimeError("the request body was already read as a stream; filter it before")
+        is_kept = self._state is State.KEPT
+        self._read = _reader(fn(_single(self._kept) if is_kept else _pieces(self._read)))
+        self._state = State.NEW
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the pieces as they come; a body that was read whole comes as one piece."""
@@ -47,8 +50,18 @@ class RequestBody:
                 yield self._kept
             return
         self._begin()
-        while piece := await self._exchange.read():
+        while piece := await self._read():
             yield piece
+
+    def reader(self) -> Callable[[], Awaitable[bytes]]:
+        """Return what gives the next piece, empty at the end; it counts as a `stream()`.
+
+        A call that is cancelled loses nothing, where an iterator would be at its end.
+        """
+        if self._state is State.KEPT:
+            return _reader(_single(self._kept))
+        self._begin()
+        return self._read
 
     async def read(self, limit: int | None) -> bytes:
         """Return the whole body, kept for whoever reads it again.
@@ -97,7 +110,7 @@ class RequestBody:
             raise _too_large(limit)
 
     async def _read_up_to(self, limit: int | None) -> bytes:
-        read = self._exchange.read
+        read = self._read
         pieces: list[bytes] = []
         size = 0
         while piece := await read():
@@ -108,14 +121,33 @@ class RequestBody:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
+async def _pieces(read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+    while piece := await read():
+        yield piece
+
+
+async def _single(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+def _reader(pieces: AsyncIterator[bytes]) -> Callable[[], Awaitable[bytes]]:
+    """Return what `Exchange.read` is, for filtered `pieces`: empty ones say nothing."""
+
+    async def read() -> bytes:
+        async for piece in pieces:
+            if piece:
+                return piece
+        return b""
+
+    return read
+
+
 def codecs_name(charset: str) -> str:
     """Return Python's name for `charset`; one that is unknown or no text raises BadRequest."""
-    if not TEXT_ENCODINGS.fullmatch(charset):
+    name = text_codec(charset)
+    if name is None:
         raise BadRequest("Unsupported charset")
-    try:
-        return codecs.lookup(charset).name
-    except LookupError:
-        raise BadRequest("Unsupported charset") from None
+    return name
 
 
 def decode(data: bytes, charset: str) -> str:

@@ -307,6 +307,15 @@ class ResponseSide:
         elif "transfer-encoding" not in self._response_headers:
             self.set("Content-Length", length)
 
+    def to_bytes(self) -> bytes | None:
+        """Return the body as it will be sent, JSON made now; None for none, or one in pieces."""
+        body = self._body
+        if self._payload is None and (
+            body is UNSET or body is None or is_path(body) or is_stream(body)
+        ):
+            return None
+        return self._encoded()
+
     def _encoded(self) -> bytes:
         """Return the body as bytes: what was kept, else JSON made now."""
         if self._payload is not None:
@@ -505,7 +514,7 @@ class ResponseSide:
             self._filters = []
         self._filters.append(filter)
 
-    def _warn_late(self, what: str) -> None:
+    def _warn_late(self, what: str, *, stacklevel: int = 3) -> None:
         """Tell a developer of a write after the head left; it is ignored."""
         if self.app.env == "production" or self._socket is not None or self._late_warned:
             return
@@ -514,7 +523,7 @@ class ResponseSide:
             f"{what} was set after the headers had been sent, and is ignored; "
             "use ctx.before_send(fn) to change them just before they leave",
             RuntimeWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
 
 

@@ -26,7 +26,6 @@ __all__ = [
 
 KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")  # 16 bytes in base64 (RFC 6455, 4.1)
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-DEFAULT_PORTS = {"http": ":80", "ws": ":80", "https": ":443", "wss": ":443"}
 # Headers that mean the body that a 101 does not have, or are the handshake's own.
 NOT_ON_101 = frozenset(
     {"connection", "content-encoding", "content-length", "content-type", "keep-alive"}
@@ -112,7 +111,9 @@ def check_origin(
     extra = () if allowed is None else allowed
     if "*" in extra or origin.lower() in {each.lower() for each in extra}:
         return
-    if _is_same_host(origin, host):
+    from ohia.http.origin import is_same_host  # noqa: PLC0415 - see ohia.late
+
+    if is_same_host(origin, host):
         return
     log.warning(
         "refused a WebSocket from origin %.200r on host %.200r; "
@@ -121,17 +122,6 @@ def check_origin(
         host,
     )
     raise Forbidden("This origin may not open a WebSocket here")
-
-
-def _is_same_host(origin: str, host: str) -> bool:
-    from ohia.http.url import parse_url  # noqa: PLC0415 - see ohia.late
-
-    parsed = parse_url(origin)
-    if parsed is None or not parsed.host or parsed.protocol not in {"http:", "https:"}:
-        return False
-    # Proxies change the scheme, so only host and port count, without the default port.
-    default = DEFAULT_PORTS[parsed.protocol.rstrip(":")]
-    return parsed.host.lower() == host.lower().removesuffix(default)
 
 
 def choose_subprotocol(offered: Sequence[str], ours: Sequence[str]) -> str | None:

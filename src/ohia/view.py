@@ -47,7 +47,11 @@ class View:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the slot holds
         if name in STATE:
             return getattr(self.ctx, name)
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise AttributeError(self._lack(name))
+
+    def _lack(self, name: str) -> str:
+        """Return what to say of `name`, which is not there."""
+        return f"{type(self).__name__!r} object has no attribute {name!r}"
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in STATE:

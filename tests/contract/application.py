@@ -92,6 +92,17 @@ def make_app() -> Ohia[Any]:
 # What the tests ask for by themselves
 
 
+@handle("/size")
+async def size(ctx: Ctx) -> None:
+    ctx.on_finished(lambda _, ctx: note(ctx, ctx.res.size))
+    if "pieces" not in ctx.query:
+        ctx.body = "whole"
+        return
+    async with ctx.stream() as out:
+        for _ in range(3):
+            await out.write("piece")
+
+
 @handle("/noted")
 async def noted(ctx: Ctx) -> None:
     ctx.body = {"value": await ctx.state.notes.read(ctx.query["key"])}

@@ -41,6 +41,18 @@ async def test_the_lifespan_was_entered(peer: Peer) -> None:
     assert (await request(peer, "/started")).json() == {"started": True}
 
 
+@pytest.mark.parametrize(
+    ("query", "method", "size"),
+    [("key=whole", "GET", 5), ("key=head", "HEAD", 0), ("key=pieces&pieces", "GET", 15)],
+)
+async def test_the_bytes_of_a_body_are_counted(
+    peer: Peer, query: str, method: str, size: int
+) -> None:
+    await request(peer, f"/size?{query}", method=method)
+    key = query.removeprefix("key=").removesuffix("&pieces")
+    assert await noted(peer, key) == size
+
+
 @pytest.mark.parametrize("body", [b"", b"a", bytes(200_000)])
 async def test_a_body_is_echoed(peer: Peer, body: bytes) -> None:
     answer = await request(

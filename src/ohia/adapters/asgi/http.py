@@ -19,7 +19,7 @@ FRAMING_BUT_UPGRADE = FRAMING - {"upgrade"}
 class HttpExchange(AsgiExchange):
     """An exchange over an ASGI scope of type `http`."""
 
-    __slots__ = ("_body_is_read", "_body_size", "_is_begun", "_is_complete")
+    __slots__ = ("_body_is_read", "_body_size", "_is_begun", "_is_complete", "_size", "_whole")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
@@ -27,6 +27,13 @@ class HttpExchange(AsgiExchange):
         self._is_complete = False
         self._body_is_read = False
         self._body_size = 0
+        self._size = 0
+        self._whole: bytes | None = None  # the body, if it left with its head
+
+    @property
+    def size(self) -> int:
+        """Bytes of the response's body that were handed over so far."""
+        return self._size if self._whole is None else len(self._whole)
 
     @property
     def must_be_cut(self) -> bool:
@@ -70,6 +77,7 @@ class HttpExchange(AsgiExchange):
             fit_length(headers, body)
         fields = self._fields(status, headers)
         self._is_begun = True
+        self._whole = body
         return self._finish(
             {"type": "http.response.start", "status": status, "headers": fields},
             {"type": "http.response.body", "body": body, "more_body": False},
@@ -97,6 +105,7 @@ class HttpExchange(AsgiExchange):
     def send_piece(self, piece: bytes) -> Awaitable[None] | None:
         """Send one piece of the body."""
         self._check_open()
+        self._size += len(piece)
         return self._deliver({"type": "http.response.body", "body": piece, "more_body": True})
 
     def end(self) -> Awaitable[None] | None:

@@ -114,6 +114,10 @@ class AsgiSocket:
         """Return when the peer or we have closed."""
         await self._incoming.over.wait()
 
+    async def drain(self) -> None:
+        """Return when all that was handed over is sent, or cannot be within `close_timeout`."""
+        await _wait_for(self.wait_taken(self._handed_over), self._options.close_timeout)
+
     def lose(self) -> None:
         """Stop all that still runs; without a Close so far the code is 1006."""
         self._finish(ABNORMAL, "")

@@ -47,7 +47,7 @@ ONE_COOKIE = (
 class WebSocketExchange(AsgiExchange):
     """An exchange over an ASGI scope of type `websocket`."""
 
-    __slots__ = ("_body", "_body_size", "_head", "_is_complete", "_is_connected", "socket")
+    __slots__ = ("_body", "_head", "_is_complete", "_is_connected", "size", "socket")
 
     is_websocket = True
 
@@ -56,7 +56,7 @@ class WebSocketExchange(AsgiExchange):
         self._is_connected = False
         self._head: tuple[int, Headers] | None = None
         self._body: list[bytes] = []
-        self._body_size = 0
+        self.size: int = 0
         self._is_complete = False
         self.socket: AsgiSocket | None = None
 
@@ -81,6 +81,7 @@ class WebSocketExchange(AsgiExchange):
         if has_body(self.method, status):
             fit_length(headers, body)
         self._begin(status, headers)
+        self.size = len(body)
         self._body.append(body)
         return self._refuse()
 
@@ -97,8 +98,8 @@ class WebSocketExchange(AsgiExchange):
     def send_piece(self, piece: bytes) -> Awaitable[None] | None:
         """Keep a piece until the response is whole; raise ValueError when it gets too long."""
         self._check_open()
-        self._body_size += len(piece)
-        if self._body_size > MAX_REFUSAL:
+        self.size += len(piece)
+        if self.size > MAX_REFUSAL:
             raise ValueError("too long for an answer to a WebSocket handshake over ASGI")
         self._body.append(piece)
         return None

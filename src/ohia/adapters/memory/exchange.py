@@ -65,6 +65,7 @@ class MemoryExchange:
     disconnected: Disconnect
     client_socket: MemorySocket | None
     failure: BaseException | None
+    size: int
     socket_options: SocketOptions = SocketOptions()
 
     def __init__(
@@ -93,6 +94,7 @@ class MemoryExchange:
         self.disconnected = Disconnect()
         self.client_socket = None
         self.failure = None
+        self.size = 0
         self._client_options = client_options or SocketOptions()
         self._max_pieces = max_pieces
         self._rules = ResponseRules(method)
@@ -234,6 +236,7 @@ class MemoryExchange:
         if body or type(body) is not bytes:
             self._rules.piece(body)
             self._pieces.append(body)
+            self.size = len(body)
         self._rules.end()
         return None
 
@@ -250,6 +253,7 @@ class MemoryExchange:
         self._check_sendable("send_piece")
         self._rules.piece(piece)
         self._pieces.append(piece)
+        self.size += len(piece)
         self._changed.set()
         if len(self._pieces) <= self._max_pieces:
             return None
