@@ -17,6 +17,8 @@ const Keygrip = require('keygrip')
 const co = require('co')
 const compose = require('koa-compose')
 
+const { sessionApp } = require('./session.js')
+
 const PATIENCE = 1000 // milliseconds without an answer before a case counts as hanging
 
 // ---- values ---------------------------------------------------------------------------------
@@ -385,6 +387,7 @@ const AREAS = {
   ctx: runContext,
   keygrip: runKeygrip,
   koa1: runKoa1,
+  session: ({ request, ...rest }) => exchange(sessionApp(rest), { request }),
   versions: ({ names }) => Object.fromEntries(names.map(name => {
     return [name, require(path.join(__dirname, 'node_modules', name, 'package.json')).version]
   }))

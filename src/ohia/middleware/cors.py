@@ -1,0 +1,126 @@
+"""cors: pages of other origins that may read what is answered (Fetch Standard, 3.3)."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from ohia import Context, Middleware, Next
+from ohia.http.origin import parse_origin
+
+__all__ = ["cors"]
+
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
+
+Answer = str | bool | None
+OriginFunction = Callable[[Any], Answer | Awaitable[Answer]]
+
+
+def cors(
+    *,
+    origin: str | Iterable[str] | OriginFunction = "*",
+    credentials: bool = False,
+    allow_methods: Iterable[str] = METHODS,
+    allow_headers: Iterable[str] | None = None,
+    expose_headers: Iterable[str] = (),
+    max_age: int | timedelta | None = None,
+    keep_headers_on_error: bool = True,
+    secure_context: bool = False,
+    private_network_access: bool = False,
+) -> Middleware:
+    """Let pages of `origin` read the answers: `*`, one, a list, or a function of ctx.
+
+    The function, plain or async, returns an origin, True for the one that asks, or nothing. With
+    `credentials` pages may send cookies along, so `*` will not do. `allow_headers` None allows
+    what is asked for. `max_age` is the seconds that a browser may remember a preflight's answer.
+    `secure_context` isolates pages (Cross-Origin-Opener-Policy and -Embedder-Policy),
+    `private_network_access` lets public pages ask this private host.
+
+    ValueError for an origin that is none, and for `*` with `credentials`.
+    """
+    options = Options(
+        origin=origin if callable(origin) else _origins(origin),
+        credentials=credentials,
+        allow_headers=None if allow_headers is None else ",".join(allow_headers),
+        private_network_access=private_network_access,
+    )
+    if credentials and options.origin == "*":
+        raise ValueError("credentials cannot go with origin='*': name the origins in a list")
+    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+    isolated: dict[str, str] = {}
+    if secure_context:
+        isolated["Cross-Origin-Opener-Policy"] = "same-origin"
+        isolated["Cross-Origin-Embedder-Policy"] = "require-corp"
+    actual = isolated | _given("Access-Control-Expose-Headers", ",".join(expose_headers))
+    preflight = isolated | _given("Access-Control-Allow-Methods", ",".join(allow_methods))
+    if seconds is not None:
+        preflight["Access-Control-Max-Age"] = f"{seconds:.0f}"
+
+    async def cors(ctx: Context, next: Next) -> None:
+        ctx.vary("Origin", sticky=keep_headers_on_error)
+        allowed = await _allowed(ctx, options)
+        is_preflight = ctx.method == "OPTIONS" and ctx.get("Access-Control-Request-Method")
+        if allowed and is_preflight:
+            ctx.set(preflight | allowed | _asked_for(ctx, options))
+            ctx.status = 204
+            return
+        if allowed and ctx.method != "OPTIONS":
+            ctx.set(actual | allowed, sticky=keep_headers_on_error)
+        await next()
+
+    return cors
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a request is held against; `origin` a function, or `*`, or origins."""
+
+    origin: OriginFunction | str | frozenset[str]
+    credentials: bool
+    allow_headers: str | None
+    private_network_access: bool
+
+
+def _origins(origin: str | Iterable[str]) -> str | frozenset[str]:
+    names = [origin] if isinstance(origin, str) else list(origin)
+    return "*" if "*" in names else frozenset(map(parse_origin, names))
+
+
+def _given(name: str, value: str) -> dict[str, str]:
+    return {name: value} if value else {}
+
+
+async def _allowed(ctx: Context, options: Options) -> dict[str, str]:
+    """Return the headers that let the page in; none if it stays out."""
+    allowed = await _allowed_origin(ctx, options.origin)
+    if not allowed:
+        return {}
+    headers = {"Access-Control-Allow-Origin": allowed}
+    if options.credentials and allowed != "*":
+        headers["Access-Control-Allow-Credentials"] = "true"
+    return headers
+
+
+async def _allowed_origin(
+    ctx: Context, origin: OriginFunction | str | frozenset[str]
+) -> str | None:
+    if isinstance(origin, str):
+        return origin
+    asking = ctx.origin
+    if isinstance(origin, frozenset):
+        return asking if asking in origin else None
+    answer = origin(ctx)
+    if inspect.isawaitable(answer):
+        answer = await answer
+    return asking if answer is True else answer or None
+
+
+def _asked_for(ctx: Context, options: Options) -> dict[str, str]:
+    headers = options.allow_headers
+    if headers is None:
+        headers = ctx.get("Access-Control-Request-Headers")
+    granted = _given("Access-Control-Allow-Headers", headers)
+    if options.private_network_access and ctx.get("Access-Control-Request-Private-Network"):
+        granted["Access-Control-Allow-Private-Network"] = "true"
+    return granted
