@@ -1,0 +1,71 @@
+"""The middleware: whose request it is, how it stands with the limits, what the answer says."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from ohia import Context, Middleware, Next
+from ohia.errors import Forbidden, http_error
+from ohia.middleware.rate_limit.client import client_id
+from ohia.middleware.rate_limit.counter import Counter, Strategy, header_writer
+
+if TYPE_CHECKING:
+    from limits.aio.storage import Storage
+
+__all__ = ["rate_limit"]
+
+Ask = Callable[[Context], object]
+"""A function of ctx, plain or async."""
+
+
+def rate_limit(
+    limit: str = "2500/hour",
+    *,
+    id: Ask = client_id,
+    allow: Ask | None = None,
+    deny: Ask | None = None,
+    storage: "str | Storage | None" = None,
+    strategy: Strategy = "fixed-window",
+    cost: int | Callable[[Context], int] = 1,
+    status: int = 429,
+    message: str | None = None,
+    headers: Sequence[str] = ("RateLimit", "X-RateLimit"),
+    namespace: str = "",
+    when_lost: Literal["allow", "refuse"] = "allow",
+) -> Middleware:
+    """Refuse with 429 whoever asks more often than `limit`: `"100/minute; 2000/day"`.
+
+    `id(ctx)` says whose request it is, None or False that it is not counted; `allow` which
+    are not, `deny` which are refused with 403. `storage` is one of `limits.aio.storage` or
+    its URI, this process's memory if None. `when_lost` decides where the storage fails: to
+    let everybody pass, which is told once, or to answer 503.
+    """
+    refuse = when_lost == "refuse"
+    counter = Counter(limit, storage, strategy, namespace=namespace, refuse=refuse)
+    writers = [header_writer(family, counter.policy) for family in headers]
+    http_error(status)  # what is no status of an error is told now
+
+    async def count(ctx: Context, key: str) -> None:
+        now = await counter.hit(ctx, key, cost if isinstance(cost, int) else cost(ctx))
+        if now is None:
+            return
+        for each in writers:
+            ctx.set(each(now), sticky=True)
+        if not now.is_within:
+            told = message or f"Rate limit exceeded, retry in {now.wait} s"
+            raise http_error(status, told, headers={"Retry-After": str(max(1, now.wait))})
+
+    async def rate_limit(ctx: Context, next: Next) -> None:
+        if await _ask(deny, ctx):
+            raise Forbidden
+        key = None if await _ask(allow, ctx) else await _ask(id, ctx)
+        if key is not None and key is not False:
+            await count(ctx, str(key))
+        await next()
+
+    return rate_limit
+
+
+async def _ask(function: Ask | None, ctx: Context) -> object:
+    result = function and function(ctx)
+    return await result if inspect.isawaitable(result) else result
