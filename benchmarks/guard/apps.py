@@ -1,6 +1,7 @@
 """The applications of the guard."""
 
 from ohia import Ohia
+from ohia.middleware.router import Router
 
 PIECES = 16
 PIECE = bytes(range(256)) * 40
@@ -54,6 +55,14 @@ async def not_found(ctx):
 async def cookie(ctx):
     ctx.cookies.set("visit", "1", signed=True)
     ctx.body = "Hello World"
+
+
+router = Router()
+
+
+@router.get("/users/:id")
+async def user(ctx):
+    ctx.body = ctx.params["id"]
 
 
 def make_app(*middleware):

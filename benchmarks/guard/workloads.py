@@ -3,7 +3,18 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from apps import cookie, echo, generator_layer, hello, json, layer, not_found, socket_echo, stream
+from apps import (
+    cookie,
+    echo,
+    generator_layer,
+    hello,
+    json,
+    layer,
+    not_found,
+    router,
+    socket_echo,
+    stream,
+)
 from clients import AsgiClient, HttpClient, SocketClient
 
 LAYERS = 10
@@ -81,5 +92,6 @@ WORKLOADS = {
     "error": Workload([not_found], GET, NOT_FOUND, b"Not Found"),
     "head": Workload([hello], always(request(b"HEAD")), OK, b"\r\n\r\n"),
     "cookie": Workload([cookie], GET, OK, HELLO),
+    "route": Workload([router], always(b"GET /users/42 HTTP/1.1\r\n" + USUAL + b"\r\n"), OK, b"42"),
     "asgi": Workload([hello], always(), b"200", HELLO, AsgiClient),
 }
