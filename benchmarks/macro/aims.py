@@ -93,7 +93,12 @@ def aims(frameworks: Sequence[str]) -> list[Aim]:
             1.25,
             of("hello", "ohia on uvicorn", "raw asgi on uvicorn"),
         ),
-        Aim("on uvicorn, hello, of Starlette", 1, 1, of("hello", "ohia on uvicorn", "starlette")),
+        Aim(
+            "on uvicorn, hello, of Starlette",
+            1,
+            1,
+            of("hello", "ohia on uvicorn", "starlette on uvicorn"),
+        ),
         Aim("MiB of a worker after 10,000 requests", 40, 30, memory("ohia")),
         Aim(
             "`import ohia`, of `import asyncio`",

@@ -85,7 +85,7 @@ def http_command(tools: Tools, workload: Workload, port: int, seconds: int) -> l
     script = tools.folder / "script.lua"
     script.write_text(script_of(workload, tools.folder / "body"))
     sizes = ["-t1", f"-c{workload.connections}", f"-d{seconds}s", "--timeout", f"{TIMEOUT}s"]
-    return [tools.wrk, *sizes, "-s", str(script), f"http://{HOST}:{port}/"]
+    return [tools.wrk, *sizes, "-s", str(script), f"http://{HOST}:{port}{workload.path}"]
 
 
 def script_of(workload: Workload, body: Path) -> str:

@@ -12,7 +12,9 @@ Command = Callable[[Paths, int], list[str]]
 HELLO = frozenset({"hello", "browser"})
 FLOOR = HELLO | {"json"}
 HTTP = FLOOR | {"layers", "echo", "stream"}
-ALL = HTTP | {"socket"}
+ROUTED = HTTP | {"route"}
+ALL = ROUTED | {"socket"}
+OHIA = ALL | {"cookie", "generators"}
 
 # Nothing is logged or compressed, and uvicorn wraps nothing around the application.
 LEAN_UVICORN = """
@@ -76,7 +78,7 @@ SUBJECTS = [
         server="its own, in uvloop",
         command=by_python("ohia_app.py"),
         versions=("ohia", "httptools", "msgspec", "uvloop", "websockets"),
-        workloads=ALL | {"generators"},
+        workloads=OHIA,
     ),
     Subject(
         name="ohia on asyncio",
@@ -84,7 +86,7 @@ SUBJECTS = [
         server="its own, in asyncio's loop",
         command=by_python("ohia_on_asyncio.py"),
         versions=("ohia", "httptools", "msgspec", "websockets"),
-        workloads=ALL | {"generators"},
+        workloads=OHIA,
     ),
     Subject(
         name="ohia on uvicorn",
@@ -92,7 +94,7 @@ SUBJECTS = [
         server="uvicorn",
         command=by_uvicorn("ohia_app:app"),
         versions=("ohia", "msgspec", *UVICORN),
-        workloads=ALL | {"generators"},
+        workloads=OHIA,
     ),
     Subject(
         name="ohia on granian",
@@ -100,7 +102,7 @@ SUBJECTS = [
         server="granian",
         command=by_granian("ohia_app:app"),
         versions=("ohia", "msgspec", *GRANIAN),
-        workloads=ALL | {"generators"},
+        workloads=OHIA,
     ),
     Subject(
         name="floor bytes",
@@ -127,6 +129,7 @@ SUBJECTS = [
         server="uvicorn",
         command=by_uvicorn("raw_asgi:app", "--lifespan", "off"),
         versions=UVICORN,
+        workloads=HTTP | {"socket"},
     ),
     Subject(
         name="raw asgi on granian",
@@ -134,6 +137,7 @@ SUBJECTS = [
         server="granian",
         command=by_granian("raw_asgi:app", "asginl"),
         versions=GRANIAN,
+        workloads=HTTP | {"socket"},
     ),
     Subject(
         name="nginx",
@@ -150,7 +154,8 @@ SUBJECTS = [
         group="node",
         server="node",
         command=by_node("koa_app.js"),
-        versions=("koa", "ws", "node"),
+        versions=("koa", "@koa/router", "ws", "node"),
+        workloads=ALL | {"cookie"},
         env=IN_NODE,
         note="its sockets are those of `ws` on the same server",
     ),
@@ -160,7 +165,7 @@ SUBJECTS = [
         server="node",
         command=by_node("fastify_app.js"),
         versions=("fastify", "node"),
-        workloads=HTTP,
+        workloads=ROUTED,
         env=IN_NODE,
         note="layers are onRequest hooks: there is no way back through them",
     ),
@@ -183,6 +188,13 @@ SUBJECTS = [
         command=by_granian("starlette_app:app"),
         versions=("starlette", *GRANIAN),
         note="layers are ASGI middleware, the cheapest of its forms",
+    ),
+    Subject(
+        name="starlette on uvicorn",
+        group="python",
+        server="uvicorn",
+        command=by_uvicorn("starlette_app:app"),
+        versions=("starlette", *UVICORN),
     ),
     Subject(
         name="fastapi",

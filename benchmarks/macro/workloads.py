@@ -1,5 +1,7 @@
 """What is asked of a server, and what it must answer: checked before anything is timed."""
 
+import base64
+import hmac
 import http.client
 import json
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ BROWSER = (
     ("Accept-Language", "en-GB,en;q=0.9,de;q=0.8"),
     ("Cookie", "theme=dark; session=eyJ1c2VyIjoiMTIzNDU2Nzg5MCIsIm4iOjF9.kq2Yd1vT0aZ8; seen=1"),
 )
+# Signed as Koa signs, by the key that the programs have.
+SIGNED = base64.urlsafe_b64encode(hmac.digest(b"a key", b"user=ada", "sha1")).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Workload:
     workers: int = 1
     stretch: int = 1  # how many times as long it takes as others, to warm up and to measure
     method: str = "GET"
+    path: str = "/"
     fields: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
     answer: bytes = b"Hello World"
@@ -99,6 +104,14 @@ WORKLOADS = [
         media_type=JSON,
     ),
     ECHO,
+    Workload("route", "A parameter of the path", "route", path="/users/42", answer=b"42"),
+    Workload(
+        "cookie",
+        "A signed cookie",
+        "cookie",
+        fields=(("Cookie", f"user=ada; user.sig={SIGNED}"),),
+        answer=b"ada",
+    ),
     Workload(
         "stream",
         "1 MiB streamed in 16 pieces",
@@ -133,7 +146,7 @@ def check(workload: Workload, port: int) -> None:
 def ask(workload: Workload, port: int) -> tuple[http.client.HTTPResponse, bytes]:
     """Send the request with exactly the fields that the load sends; return head and body."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-    connection.putrequest(workload.method, "/", skip_accept_encoding=True)
+    connection.putrequest(workload.method, workload.path, skip_accept_encoding=True)
     for name, value in workload.fields:
         connection.putheader(name, value)
     if workload.body:

@@ -27,6 +27,10 @@ async def echo(request):
     return web.Response(body=await request.read(), content_type=BINARY)
 
 
+async def user(request):
+    return web.Response(text=request.match_info["id"])
+
+
 async def stream(request):
     response = web.StreamResponse()
     response.content_type = BINARY
@@ -48,8 +52,10 @@ async def socket(request):
 
 
 app = web.Application(middlewares=[layer] * LAYERS, client_max_size=MAX_BODY)
-HANDLERS = {"json": document_as_json, "echo": echo, "stream": stream, "socket": socket}
-app.router.add_route("*", "/", HANDLERS.get(WORKLOAD, hello))
+HANDLERS = {"json": document_as_json, "echo": echo, "route": user, "stream": stream}
+HANDLERS["socket"] = socket
+path = "/users/{id}" if WORKLOAD == "route" else "/"
+app.router.add_route("*", path, HANDLERS.get(WORKLOAD, hello))
 
 web.run_app(
     app, host="127.0.0.1", port=PORT, access_log=None, print=None, loop=uvloop.new_event_loop()

@@ -34,6 +34,10 @@ async def echo(request: Request):
     return Response(200, content=Content(BINARY.encode(), await request.read()))
 
 
+async def user(id: str):
+    return text(id)
+
+
 async def stream():
     return Response(200, content=StreamedContent(BINARY.encode(), pieces))
 
@@ -55,5 +59,7 @@ if WORKLOAD == "socket":
     app.router.ws("/")(socket)
 elif WORKLOAD == "echo":
     app.router.post("/")(echo)
+elif WORKLOAD == "route":
+    app.router.get("/users/:id")(user)
 else:
     app.router.get("/")({"json": document_as_json, "stream": stream}.get(WORKLOAD, hello))

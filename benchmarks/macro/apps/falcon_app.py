@@ -32,6 +32,12 @@ class Echo:
         resp.data = await req.stream.read()
 
 
+class User:
+    async def on_get(self, req, resp, id):
+        resp.content_type = MEDIA_TEXT
+        resp.text = id
+
+
 class Stream:
     async def on_get(self, req, resp):
         resp.content_type = BINARY
@@ -66,5 +72,5 @@ app.resp_options.media_handlers[MEDIA_JSON] = JSONHandler(
 )
 app.ws_options.media_handlers[WebSocketPayloadType.TEXT] = Text()
 app.ws_options.media_handlers[WebSocketPayloadType.BINARY] = Bytes()
-HANDLERS = {"json": Json, "echo": Echo, "stream": Stream, "socket": Socket}
-app.add_route("/", HANDLERS.get(WORKLOAD, Hello)())
+HANDLERS = {"json": Json, "echo": Echo, "route": User, "stream": Stream, "socket": Socket}
+app.add_route("/users/{id}" if WORKLOAD == "route" else "/", HANDLERS.get(WORKLOAD, Hello)())

@@ -31,6 +31,10 @@ async def echo(request: Request):
     return Response(await request.body(), media_type=BINARY)
 
 
+async def user(id: str):
+    return PlainTextResponse(id)
+
+
 async def stream():
     return StreamingResponse(pieces(), media_type=BINARY)
 
@@ -48,5 +52,7 @@ if WORKLOAD == "socket":
     app.websocket("/")(socket)
 elif WORKLOAD == "echo":
     app.post("/")(echo)
+elif WORKLOAD == "route":
+    app.get("/users/{id}")(user)
 else:
     app.get("/")({"json": json, "stream": stream}.get(WORKLOAD, hello))

@@ -27,6 +27,11 @@ async def echo(request: Request) -> bytes:
     return await request.body()
 
 
+@get("/users/{id:str}", media_type=MediaType.TEXT)
+async def user(id: str) -> str:
+    return id
+
+
 @get("/", media_type=BINARY)
 async def stream() -> Stream:
     return Stream(pieces())
@@ -42,8 +47,9 @@ async def socket(socket: WebSocket) -> None:
             await socket.send_text(message["text"])
 
 
+HANDLERS = {"json": json, "echo": echo, "route": user, "stream": stream, "socket": socket}
 app = Litestar(
-    [{"json": json, "echo": echo, "stream": stream, "socket": socket}.get(WORKLOAD, hello)],
+    [HANDLERS.get(WORKLOAD, hello)],
     middleware=[layer] * LAYERS,
     openapi_config=None,
     request_max_body_size=MAX_BODY,

@@ -3,8 +3,10 @@
 from asked import HELLO, LAYERS, MAX_BODY, WORKERS, WORKLOAD, document, pieces
 
 from ohia import Ohia
+from ohia.middleware.router import Router
 
-app = Ohia(json_spaces=0, max_body=MAX_BODY)
+app = Ohia(json_spaces=0, max_body=MAX_BODY, keys=["a key"])
+router = Router()
 
 
 async def layer(ctx, next):
@@ -27,6 +29,15 @@ async def echo(ctx):
     ctx.body = await ctx.request.read()
 
 
+@router.get("/users/:id")
+async def user(ctx):
+    ctx.body = ctx.params["id"]
+
+
+async def cookie(ctx):
+    ctx.body = ctx.cookies.get("user")
+
+
 async def stream(ctx):
     ctx.body = pieces()
 
@@ -39,7 +50,8 @@ async def socket(ctx):
 
 for _ in range(LAYERS):
     app.use(generator if WORKLOAD == "generators" else layer)
-app.use({"json": json, "echo": echo, "stream": stream, "socket": socket}.get(WORKLOAD, hello))
+HANDLERS = {"json": json, "echo": echo, "route": router, "cookie": cookie}
+app.use((HANDLERS | {"stream": stream, "socket": socket}).get(WORKLOAD, hello))
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ async def echo():
     return Response(await request.get_data(), mimetype=BINARY)
 
 
+async def user(id):
+    return Response(id, mimetype="text/plain")
+
+
 async def stream():
     return Response(pieces(), mimetype=BINARY)
 
@@ -41,5 +45,7 @@ if WORKLOAD == "socket":
     app.websocket("/")(socket)
 elif WORKLOAD == "echo":
     app.post("/")(echo)
+elif WORKLOAD == "route":
+    app.get("/users/<id>")(user)
 else:
     app.get("/")({"json": document_as_json, "stream": stream}.get(WORKLOAD, hello))

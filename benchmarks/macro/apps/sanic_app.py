@@ -25,6 +25,10 @@ async def echo(request):
     return raw(request.body)
 
 
+async def user(request, id):
+    return text(id)
+
+
 async def stream(request):
     response = await request.respond(content_type=BINARY)
     async for piece in pieces():
@@ -44,6 +48,8 @@ if WORKLOAD == "socket":
     app.add_websocket_route(socket, "/")
 elif WORKLOAD == "echo":
     app.add_route(echo, "/", methods=["POST"])
+elif WORKLOAD == "route":
+    app.add_route(user, "/users/<id>")
 else:
     app.add_route({"json": document_as_json, "stream": stream}.get(WORKLOAD, hello), "/")
 

@@ -27,6 +27,10 @@ async def echo(request):
     return Response(await request.body(), media_type=BINARY)
 
 
+async def user(request):
+    return PlainTextResponse(request.path_params["id"])
+
+
 async def stream(request):
     return StreamingResponse(pieces(), media_type=BINARY)
 
@@ -44,6 +48,8 @@ if WORKLOAD == "socket":
     route = WebSocketRoute("/", socket)
 elif WORKLOAD == "echo":
     route = Route("/", echo, methods=["POST"])
+elif WORKLOAD == "route":
+    route = Route("/users/{id}", user)
 else:
     route = Route("/", {"json": json, "stream": stream}.get(WORKLOAD, hello))
 
