@@ -172,9 +172,11 @@ class EventStream:
 
     async def _stop_watching(self) -> None:
         self._ctx.disconnected.remove_callback(self._stop)
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+        # Not kept: its error holds the frame of `_watch`, and that this object.
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
 
 def _seconds(time: Time | None) -> float | None:
