@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -135,3 +136,29 @@ def test_what_cannot_be_entered_is_refused_at_use() -> None:
     middleware.lifespan = wrong  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match="needs a yield"):
         Ohia().use(middleware)
+
+
+async def test_a_life_that_breaks_while_the_application_runs_is_told_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    app = Ohia()
+
+    @app.lifespan
+    async def connected(app: Ohia) -> AsyncIterator[None]:
+        async with asyncio.TaskGroup() as tasks:
+            lost = tasks.create_task(lose())
+            yield
+            lost.cancel()
+
+    async def lose() -> None:
+        raise ConnectionError("the database has gone")
+
+    async def end() -> None:
+        async with app.lifespan_context():
+            while not (told := capsys.readouterr().err):  # noqa: ASYNC110 - nobody tells of it
+                await asyncio.sleep(0)
+            assert told.startswith("ohia: a lifespan ended while the application ran: ")
+
+    with pytest.raises(ExceptionGroup) as raised:
+        await asyncio.wait_for(end(), 5)
+    assert raised.group_contains(ConnectionError, match="the database has gone")

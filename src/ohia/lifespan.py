@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, M
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, cast
 
+from ohia.console import console
+
 __all__ = ["Lifespan", "LifespanFunction", "join_lifespans"]
 
 LifespanFunction = Callable[[Any], AsyncIterator[Any] | AbstractAsyncContextManager[Any]]
@@ -99,6 +101,8 @@ class Lifespan:
                 await stop.wait()
         except BaseException as error:
             if entered.done():
+                if isinstance(error, Exception) and not stop.is_set():
+                    console.write(f"ohia: a lifespan ended while the application ran: {error!r}\n")
                 raise
             if isinstance(error, asyncio.CancelledError):
                 entered.cancel()
