@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from ohia.middleware.session import session
 from ohia.middleware.static import static
 
 EXAMINE = Path(__file__).with_name("examine.py")
+SETTLED = 1_700_000_000  # when the file changed last: its tag is strong in every answer
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"
 
 RESOURCES: dict[str, tuple[str, Mapping[str, str], int]] = {
@@ -94,7 +96,9 @@ async def routes(ctx: Context) -> None:
 
 
 def application(folder: Path) -> Ohia:
-    (folder / "style.css").write_text("p { color: green }\n" * 500)
+    style = folder / "style.css"
+    style.write_text("p { color: green }\n" * 500)
+    os.utime(style, (SETTLED, SETTLED))
     app = Ohia(env="test", keys=["a secret"])
     app.use(compress(), conditional(), etag(), error_pages(), session())
     app.use(static(folder, max_age=3600), routes)
