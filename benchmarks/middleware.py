@@ -1,4 +1,4 @@
-"""What each bundled middleware adds to a hello: `python benchmarks/middleware.py 2>/dev/null`.
+"""What each bundled middleware adds to a hello: `python benchmarks/middleware.py [--json]`.
 
 Microseconds of CPU time per request, in memory, from the bytes of a request to those of its
 answer; the least of several rounds. Each middleware stands alone above the hello, with the
@@ -8,6 +8,7 @@ The lines of logs go to stderr.
 
 # ruff: noqa: T201 - it tells whoever waits
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -52,6 +53,7 @@ REQUEST = (
     b"Accept-Encoding: gzip, br, zstd\r\nAuthorization: Basic dG9iaTpmZXJyZXQ=\r\n\r\n"
 )
 ANSWER = b"Hello World"
+ALONE, ALL = "hello alone", "all of them"
 OTHER = Ohia()
 FOLDER = gettempdir()
 
@@ -115,12 +117,24 @@ async def microseconds(*middleware):
     return best * 1e6
 
 
-async def main():
-    bare = await microseconds()
-    print(f"{'hello alone':24}{bare:8.1f}")
+async def measure():
+    """Return the microseconds of a hello: alone, below each middleware, below all of them."""
+    found = {ALONE: await microseconds()}
     for name, make in MIDDLEWARE.items():
-        print(f"{name:24}{await microseconds(make()) - bare:+8.1f}")
-    print(f"{'all of them':24}{await microseconds(*(make() for make in MIDDLEWARE.values())):8.1f}")
+        found[name] = await microseconds(make())
+    found[ALL] = await microseconds(*(make() for make in MIDDLEWARE.values()))
+    return found
 
 
-uvloop.run(main())
+def main():
+    found = uvloop.run(measure())
+    if "--json" in sys.argv:
+        print(json.dumps(found))
+        return
+    for name, cost in found.items():
+        is_whole = name in {ALONE, ALL}
+        print(f"{name:24}{cost:8.1f}" if is_whole else f"{name:24}{cost - found[ALONE]:+8.1f}")
+
+
+if __name__ == "__main__":
+    main()

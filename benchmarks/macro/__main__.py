@@ -32,7 +32,7 @@ from workloads import HELLO, WORKLOADS, Workload
 
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 FIRST = ("ohia", "koa")
-EXTRAS = ("imports", "parts")
+EXTRAS = ("imports", "parts", "routing", "middleware")
 NAMES = [*(each.name for each in WORKLOADS), "start", *EXTRAS]
 
 
@@ -168,7 +168,7 @@ def estimate(plan: list[Step], chosen: argparse.Namespace) -> float:
 
 
 def measure_extra(name: str, rounds: Rounds, paths: Paths, count: int) -> None:
-    """Measure imports or layers by themselves; say it when that fails."""
+    """Measure what needs no server; say it when that fails."""
     try:
         taken = getattr(extras, name)(paths.python, count)
     except (subprocess.CalledProcessError, OSError, ValueError) as error:

@@ -1,9 +1,10 @@
-"""What is measured beside requests: imports in fresh interpreters, layers without a server."""
+"""What is measured beside requests: imports in fresh interpreters, parts without a server."""
 
 import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from measure import ENVIRONMENT
 
@@ -36,6 +37,24 @@ def parts(python: Path, rounds: int) -> list[Figures]:
     """Return nanoseconds of CPU of a layer by kind of chain."""
     found = json.loads(output(python, str(Path(__file__).parent / "parts.py"), str(rounds)))
     return [{kind: {"nanoseconds": n} for kind, n in each.items()} for each in found]
+
+
+def routing(python: Path, rounds: int) -> list[Figures]:
+    """Return nanoseconds of finding a route, by router and path, then by the number of routes."""
+    return [printed(python, "routing.py") for _ in range(rounds)]
+
+
+def middleware(python: Path, rounds: int) -> list[Figures]:
+    """Return microseconds of CPU of a hello below each middleware."""
+    found = [printed(python, "middleware.py") for _ in range(rounds)]
+    return [{name: {"microseconds": n} for name, n in each.items()} for each in found]
+
+
+def printed(python: Path, program: str) -> dict[str, Any]:
+    """Return what one of the smaller benchmarks measures."""
+    path = Path(__file__).parent.parent / program
+    figures: dict[str, Any] = json.loads(output(python, str(path), "--json"))
+    return figures
 
 
 def output(python: Path, *arguments: str) -> str:

@@ -22,6 +22,8 @@ PAGE = DOCS / "benchmarks.md"
 REFERENCE, SOCKET_REFERENCE = "koa", "node ws"
 CHARTED = ("hello", "layers", "json", "echo")
 UNIT = "CPU us/request"
+UNKNOWN = "Not measured yet.\n"
+WHOLE = ("hello alone", "all of them")  # of the middleware; the others are told as differences
 GROWTH = {
     "layers": ("Layers", (False, False)),
     "headers": ("Header fields of a request", (False, False)),
@@ -84,6 +86,8 @@ def parts(stores: Stores) -> dict[str, str]:
         "workloads": workload_tables(stores),
         "start": tables.start_table(first, NAMES),
         "extras": extras_table(stores),
+        "routing": routing_table(first),
+        "middleware": middleware_table(stores),
         "growth": growth_tables(first),
         "failures": tables.failure_list(stores),
         "machine": machine_list(stores),
@@ -160,7 +164,7 @@ def growth_tables(store: results.Store) -> str:
         ]
         if rows:
             written.append(tables.table([series, *map(chart.short, amounts)], rows))
-    return "\n".join(written or ["Not measured yet.\n"])
+    return "\n".join(written or [UNKNOWN])
 
 
 def extras_table(stores: Stores) -> str:
@@ -172,6 +176,47 @@ def extras_table(stores: Stores) -> str:
         scaled = [None if figure is None else figure * unit for figure in figures]
         rows.append([title, *map(tables.number, scaled)])
     return tables.table(["", *(f"Python {version}" for version in stores)], rows)
+
+
+def routing_table(store: results.Store) -> str:
+    """Return the nanoseconds of finding a route, by router and path."""
+    sizes = ("10", "100", "1000")
+    rows = []
+    for name in sorted(store["entries"].get("routing", {})):
+        samples = results.samples_of(store, "routing", name)
+        found = [results.middle(samples, results.named(size)) for size in sizes]
+        rows.append([name, *map(tables.number, found)])
+    return tables.table(["routes", *sizes], rows) if rows else UNKNOWN
+
+
+def middleware_table(stores: Stores) -> str:
+    """Return the microseconds of a hello alone, what each adds, and below all, by Python."""
+    columns = [hellos(store) for store in stores.values()]
+    alone, every = WHOLE
+    single = sorted(columns[0].keys() - set(WHOLE), key=columns[0].__getitem__)
+    rows = [
+        [name, *(adding(name, column.get(name), column.get(alone)) for column in columns)]
+        for name in (alone, *single, every)
+    ]
+    heads = ["", *(f"Python {version}" for version in stores)]
+    return tables.table(heads, rows) if single else UNKNOWN
+
+
+def hellos(store: results.Store) -> dict[str, float]:
+    """Return the microseconds of a hello by the middleware above it, medians of the rounds."""
+    entries = store["entries"].get("middleware", {})
+    return {
+        name: median(each["microseconds"] for each in entry["samples"])
+        for name, entry in entries.items()
+        if entry["samples"]
+    }
+
+
+def adding(name: str, cost: float | None, alone: float | None) -> str:
+    """Return what a hello costs below this, or how much more than alone."""
+    if name in WHOLE or cost is None or alone is None:
+        return tables.number(cost)
+    return f"{cost - alone:+.1f}"
 
 
 def machine_list(stores: Stores) -> str:
