@@ -11,6 +11,7 @@ from ohia import ClientDisconnect, Context, Ohia
 from ohia.adapters.memory import MemoryExchange
 from ohia.errors import PayloadTooLarge
 from ohia.http.headers import Headers
+from ohia.middleware.router import Router
 from ohia.testing import Client
 
 
@@ -79,6 +80,20 @@ async def test_the_url_can_be_rewritten_part_by_part() -> None:
         "/new%3F?x=1&x=2&y=true",
         "?x=1&x=2&y=true",
     ]
+
+
+async def test_the_parameters_of_a_route_are_the_requests_too() -> None:
+    app = Ohia(env="test")
+    router = Router()
+
+    @router.get("/users/:id")
+    async def user(ctx: Context) -> None:
+        ctx.body = {"same": ctx.request.params is ctx.params, **ctx.request.params}
+
+    app.use(router)
+    async with Client(app) as client:
+        answer = await client.get("/users/42")
+    assert answer.json() == {"same": True, "id": "42"}
 
 
 async def test_query_is_the_same_object_until_it_changes() -> None:

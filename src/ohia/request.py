@@ -467,6 +467,11 @@ class Request(RequestSide, View):
         return self.ctx.response
 
     @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that the path gave a `Router`, as `ctx.params` has them."""
+        return self.ctx.params
+
+    @property
     def type(self) -> str:
         """The media type of the body without parameters, or ""."""
         return self.get("content-type").split(";", 1)[0].strip()
