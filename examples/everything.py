@@ -173,4 +173,4 @@ async def fault(ctx):
 
 
 if __name__ == "__main__":
-    app.run()
+    app.run(access_log=False)  # logger() above writes the lines

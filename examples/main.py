@@ -92,4 +92,4 @@ def tell_all(message):
 
 
 if __name__ == "__main__":
-    app.run()
+    app.run(access_log=False)  # the logger above tells more

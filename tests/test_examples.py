@@ -534,6 +534,26 @@ def test_lifespan() -> None:
     assert running.out == "opened\nclosed\n"
 
 
+def test_files(tmp_path: Path) -> None:
+    form = (
+        b'--x\r\nContent-Disposition: form-data; name="note"\r\n\r\nhello\r\n'
+        b'--x\r\nContent-Disposition: form-data; name="file"; filename="../a.html"\r\n\r\n'
+        b"<p>hello\r\n--x--\r\n"
+    )
+    with example("files", FOLDER=str(tmp_path)) as running:
+        multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+        created = ask(running.url, "POST", "/files", headers=multipart, body=form)
+        [file] = created.json()
+        part = running.get(file["url"], headers={"Range": "bytes=3-5"})
+        gone = running.get("/files/..%2fa.html")
+        cut = ask(running.url, "POST", "/files", headers=multipart, body=form[:-8])
+    assert (created.status, file["name"], file["size"]) == (201, "a.html", 8)
+    assert (part.status, part.text) == (206, "hel")
+    assert part.headers["Content-Disposition"].startswith("attachment")
+    assert (gone.status, cut.status) == (404, 400)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".html"]
+
+
 def test_testing_an_app() -> None:
     done = subprocess.run(  # noqa: S603 - our own file
         [sys.executable, EXAMPLES / "testing_an_app.py"],
