@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, cast
 
-__all__ = ["encode_json"]
+__all__ = ["decode_json", "encode_json"]
 
 JsonDefault = Callable[[Any], Any]
 
@@ -30,6 +30,30 @@ def encode_json(value: object, spaces: int | None, default: JsonDefault | None) 
     except TypeError:
         data = _encode_odd(value, default)
     return _indent(data, spaces) if spaces else data
+
+
+def decode_json(data: bytes | str, type: Any = Any) -> Any:  # noqa: ANN401 - of that type
+    """Return the value of a JSON text, checked and converted to `type`.
+
+    It is what msgspec knows (a Struct, a dataclass, a TypedDict, containers of them), or a
+    pydantic model; another class is NotImplementedError. msgspec.DecodeError for what does not
+    fit.
+
+    >>> decode_json(b'{"a":[1,null]}')
+    {'a': [1, None]}
+    """
+    import msgspec  # noqa: PLC0415 - see ohia.late
+
+    return msgspec.json.decode(data, type=type, dec_hook=_validate)
+
+
+def _validate(type: Any, value: object) -> object:  # noqa: ANN401 - a class of the user's
+    if hasattr(type, "model_validate"):
+        return type.model_validate(value)
+    raise NotImplementedError(
+        "JSON is read as a type that msgspec knows (a Struct, a dataclass, a TypedDict ...) or a "
+        f"pydantic model, not as {type!r}"
+    )
 
 
 def _encode_odd(value: object, default: JsonDefault | None) -> bytes:

@@ -516,7 +516,7 @@ class Request(RequestSide, View):
     async def json(
         self, type: builtins.type[Any] | None = None, *, limit: int | None = None
     ) -> object:
-        """Return the whole body as JSON, as `type` if a msgspec type is given; else 400."""
+        """Return the whole body as JSON; with a `type`, checked and converted to it; else 400."""
         return await self._body.json(self._limit(limit), self.charset, type)
 
     def filter(self, fn: Filter) -> None:

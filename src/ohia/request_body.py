@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 from ohia.errors import BadRequest, PayloadTooLarge
 from ohia.exchange import Exchange
 from ohia.http.charset import text_codec
+from ohia.json import decode_json
 
 __all__ = ["Filter", "RequestBody"]
 
@@ -86,16 +87,14 @@ class RequestBody:
     @overload
     async def json(self, limit: int | None, charset: str, type: type[Value]) -> Value: ...
     async def json(self, limit: int | None, charset: str, type: type[Any] | None) -> object:
-        """Return the whole body as JSON, checked against a msgspec `type`; else BadRequest."""
+        """Return the whole body as JSON, checked and converted to `type`; else BadRequest."""
         import msgspec  # noqa: PLC0415 - see ohia.late
 
         data = await self.read(limit)
         if charset and codecs_name(charset) not in {"utf-8", "ascii"}:
             data = decode(data, charset).encode()
         try:
-            if type is None:
-                return msgspec.json.decode(data)
-            return msgspec.json.decode(data, type=type)
+            return decode_json(data, Any if type is None else type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequest(f"Invalid JSON: {error}") from error
 

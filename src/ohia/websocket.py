@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Socket
-from ohia.json import JsonDefault, encode_json
+from ohia.json import JsonDefault, decode_json, encode_json
 
 __all__ = ["WebSocket"]
 
@@ -103,16 +103,12 @@ class WebSocket:
     @overload
     async def receive_json(self, type: type[Value]) -> Value: ...
     async def receive_json(self, type: type[Any] | None = None) -> object:
-        """Return the next message as JSON, as `type` if a msgspec type is given.
+        """Return the next message as JSON; with a `type`, checked and converted to it.
 
-        What is not raises msgspec.DecodeError.
+        What does not fit raises msgspec.DecodeError.
         """
-        import msgspec  # noqa: PLC0415 - see ohia.late
-
         message = await self.receive()
-        if type is None:
-            return msgspec.json.decode(message)
-        return msgspec.json.decode(message, type=type)
+        return decode_json(message, Any if type is None else type)
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         return self

@@ -15,8 +15,6 @@ from email.message import Message
 from types import TracebackType
 from typing import Any, NoReturn, Self, TypeVar, Unpack, overload
 
-import msgspec
-
 from ohia.adapters.memory import (
     ContractViolation,
     Head,
@@ -27,7 +25,9 @@ from ohia.adapters.memory import (
 from ohia.errors import WebSocketClosed
 from ohia.exchange import Address, Handler, SocketOptions
 from ohia.http.headers import Headers
+from ohia.json import decode_json
 from ohia.testing.cookie_jar import CookieJar, parse_set_cookie
+from ohia.testing.multipart import Files
 from ohia.testing.request import (
     NOTHING,
     Content,
@@ -74,9 +74,9 @@ class Response:
     def json(self) -> Any: ...  # noqa: ANN401 - JSON may be anything
     @overload
     def json(self, type: type[Value]) -> Value: ...
-    def json(self, type: type[object] = object) -> object:
-        """Return the content's value; with a msgspec `type`, checked and converted to it."""
-        return msgspec.json.decode(self.content, type=type)
+    def json(self, type: type[Any] | None = None) -> object:
+        """Return the content's value; with a `type`, checked and converted to it."""
+        return decode_json(self.content, Any if type is None else type)
 
 
 class UpgradeRefused(Exception):
@@ -219,6 +219,7 @@ class Client:
         query: Query = (),
         json: Any = NOTHING,  # noqa: ANN401 - whatever msgspec can encode
         form: Query | None = None,
+        files: Files | None = None,
         content: Content | None = None,
         cookies: Mapping[str, str] | None = None,
     ) -> AsyncGenerator[StreamedResponse]:
@@ -228,7 +229,7 @@ class Client:
         went wrong in it is raised there.
         """
         address = split_url(url, self._base, query)
-        fields, body = render_body(method, json, form, content)
+        fields, body = render_body(method, json, form, files, content)
         self._add_fields(fields, address, headers, cookies)
         exchange = self._exchange(method, address, fields, body)
         async with self._served(exchange):

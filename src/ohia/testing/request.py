@@ -8,6 +8,7 @@ from urllib.parse import quote, urlencode
 
 from ohia.http.headers import Headers, HeaderValue
 from ohia.json import encode_json
+from ohia.testing.multipart import Files, render_multipart
 
 __all__ = [
     "NOTHING",
@@ -36,12 +37,13 @@ Content = str | bytes | AsyncIterable[bytes]
 
 
 class RequestOptions(TypedDict, total=False):
-    """What a request may carry. At most one of `json`, `form` and `content` is its body."""
+    """What a request may carry: one body at most, but `files` are of one form with `form`."""
 
     headers: RequestHeaders
     query: Query
     json: Any  # whatever msgspec can encode
     form: Query
+    files: Files
     content: Content
     cookies: Mapping[str, str]  # for this request, besides those that are kept
 
@@ -89,24 +91,37 @@ def split_url(url: str, base: RequestAddress | None, query: Query = ()) -> Reque
     return RequestAddress(scheme in {"https", "wss"}, authority, target)
 
 
-def _urlencode(pairs: Query) -> str:
-    named = pairs if isinstance(pairs, Sequence) else list(pairs.items())
-    return urlencode(named, doseq=True)
+def _pairs(query: Query) -> list[tuple[str, Any]]:
+    """Return names and values, a name once for each of its values."""
+    named = query if isinstance(query, Sequence) else list(query.items())
+    return [
+        (name, each)
+        for name, value in named
+        for each in (value if isinstance(value, (list, tuple)) else [value])  # pyright: ignore[reportUnknownVariableType]
+    ]
+
+
+def _urlencode(query: Query) -> str:
+    return urlencode(_pairs(query))
 
 
 def render_body(
     method: str,
     json: Any,  # noqa: ANN401 - as in Client.stream
     form: Query | None,
+    files: Files | None,
     content: Content | None,
 ) -> tuple[Headers, AsyncIterable[bytes] | None]:
     """Return the body of a request, and the headers that tell of it."""
-    if (json is not NOTHING) + (form is not None) + (content is not None) > 1:
-        raise TypeError("a request has one body: json, form or content")
+    has_form = form is not None or files is not None
+    if (json is not NOTHING) + has_form + (content is not None) > 1:
+        raise TypeError("a request has one body: json, form with files, or content")
     headers = Headers()
     if json is not NOTHING:
         headers["Content-Type"] = "application/json"
         content = encode_json(json, None, None)
+    elif files is not None:
+        headers["Content-Type"], content = render_multipart(_pairs(form or ()), files)
     elif form is not None:
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         content = _urlencode(form)
