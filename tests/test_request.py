@@ -468,6 +468,23 @@ async def test_a_filter_reads_anew_what_was_kept() -> None:
     assert await read_body(look, b"body") == b"body"
 
 
+async def test_what_a_filter_did_not_read_to_its_end_never_looks_whole() -> None:
+    async def stuck(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            await asyncio.Event().wait()
+            yield piece
+
+    async def look(ctx: Context) -> None:
+        ctx.request.filter(stuck)
+        read = ctx.request._body.reader()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(read(), 0.01)
+        with pytest.raises(RuntimeError, match="stopped before its end"):
+            await read()
+
+    await read_body(look, b"body")
+
+
 async def test_a_filter_after_a_stream_is_an_error() -> None:
     async def look(ctx: Context) -> None:
         async for _ in ctx.request.stream():

@@ -59,6 +59,51 @@ async def test_writes_are_dropped_where_no_body_is_wanted(method: str, status: i
     assert (response.status, response.content) == (status, b"")
 
 
+async def test_a_piece_that_was_sent_is_not_kept() -> None:
+    freed = asyncio.Event()
+
+    class Piece(bytes):
+        def __del__(self) -> None:
+            freed.set()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield Piece(b"a")
+        async with asyncio.timeout(5):
+            await freed.wait()
+        yield b"b"
+
+    app = Ohia(env="test")
+
+    @app.use
+    async def answer(ctx: Context) -> None:
+        ctx.body = pieces()
+
+    async with app.listen(0) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        assert (await reader.read()).endswith(b"\r\n\r\nab")
+        writer.close()
+
+
+async def test_what_is_written_for_nobody_ends_when_the_client_goes() -> None:
+    ended: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    app = Ohia(env="test")
+
+    @app.use
+    async def endless(ctx: Context) -> None:
+        ctx.on_finished(lambda error, _: ended.set_result(error))
+        async with ctx.stream() as out:
+            while True:
+                await out.write("a")
+
+    async with app.listen(0) as server:
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")  # so others run
+        writer.close()
+        assert isinstance(await ended, ClientDisconnect)
+
+
 async def test_the_clients_going_is_raised_by_a_write() -> None:
     caught: list[BaseException] = []
     errors: list[Any] = []

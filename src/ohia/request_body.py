@@ -44,6 +44,16 @@ class RequestBody:
         self._read = _reader(fn(_single(self._kept) if is_kept else _pieces(self._read)))
         self._state = State.NEW
 
+    @property
+    def is_filtered(self) -> bool:
+        """Whether readers get something else than the client sent."""
+        return self._read != self._exchange.read
+
+    @property
+    def size(self) -> int | None:
+        """The length of what readers get, as far as it is known without what was declared."""
+        return len(self._kept) if self._state is State.KEPT else None
+
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the pieces as they come; a body that was read whole comes as one piece."""
         if self._state is State.KEPT:
@@ -57,7 +67,8 @@ class RequestBody:
     def reader(self) -> Callable[[], Awaitable[bytes]]:
         """Return what gives the next piece, empty at the end; it counts as a `stream()`.
 
-        A call that is cancelled loses nothing, where an iterator would be at its end.
+        A call that is cancelled loses nothing, where an iterator would be at its end; but of a
+        body with a filter no more can be read then, which is RuntimeError.
         """
         if self._state is State.KEPT:
             return _reader(_single(self._kept))
@@ -129,14 +140,29 @@ async def _single(body: bytes) -> AsyncIterator[bytes]:
     yield body
 
 
+async def _next_of(pieces: AsyncIterator[bytes]) -> bytes:
+    async for piece in pieces:
+        if piece:
+            return piece
+    return b""
+
+
 def _reader(pieces: AsyncIterator[bytes]) -> Callable[[], Awaitable[bytes]]:
-    """Return what `Exchange.read` is, for filtered `pieces`: empty ones say nothing."""
+    """Return what `Exchange.read` is, for filtered `pieces`: empty ones say nothing.
+
+    After a call that failed or was cancelled it is RuntimeError: an iterator is at its end then,
+    and the body would look whole.
+    """
+    is_broken = False
 
     async def read() -> bytes:
-        async for piece in pieces:
-            if piece:
-                return piece
-        return b""
+        nonlocal is_broken
+        if is_broken:
+            raise RuntimeError("a filter of the request body was stopped before its end")
+        is_broken = True
+        piece = await _next_of(pieces)
+        is_broken = False
+        return piece
 
     return read
 

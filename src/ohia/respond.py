@@ -72,17 +72,23 @@ class BodyWriter:
         Nothing if it is empty or no body is wanted. More than the Content-Length is
         RuntimeError, and nothing of `piece` is sent.
         """
-        if not self.wanted or not piece:
+        if not piece:
             return
-        if self._remaining is not None:
-            self._remaining -= len(piece)
-            if self._remaining < 0:
-                raise RuntimeError("the body is longer than its Content-Length")
-        await _done(self._exchange.send_piece(piece))
+        if self.wanted:
+            if self._remaining is not None:
+                self._count(len(piece), self._remaining)
+            await _done(self._exchange.send_piece(piece))
+        elif not self._exchange.can_send:
+            raise ClientDisconnect("the client went before the end of its response")
         self._sent_this_turn += 1
         if self._sent_this_turn == PIECES_A_TURN:
             self._sent_this_turn = 0
             await asyncio.sleep(0)
+
+    def _count(self, size: int, remaining: int) -> None:
+        self._remaining = remaining - size
+        if self._remaining < 0:
+            raise RuntimeError("the body is longer than its Content-Length")
 
     async def write_file(self, body: FileBody) -> None:
         """Send what comes next of `body` unread, if its server can; else leave it to `write`."""
@@ -236,7 +242,10 @@ async def _open(ctx: ResponseSide) -> list[AsyncIterator[bytes]]:
                 headers.put("Last-Modified", format_date(facts.st_mtime))
     if ctx._filters is not None and not headers.sent:
         headers.remove("content-length")
-    return _filtered(ctx, pieces_of(body))
+    pieces = pieces_of(body)
+    if ctx._side is not None:
+        pieces = ctx._side.pieces(ctx, body, pieces)
+    return _filtered(ctx, pieces)
 
 
 class _Started:
@@ -269,9 +278,11 @@ class _Started:
         return await anext(self._stages[-1], None)
 
     async def _send(self, writer: BodyWriter) -> None:
-        if self._first is None:
+        first, self._first = self._first, None
+        if first is None:
             return
-        await writer.write(self._first)
+        await writer.write(first)
+        del first  # a quarter of a megabyte of a file, whose rest may take a slow client minutes
         source = self._stages[-1]
         if isinstance(source, FileBody):
             await writer.write_file(source)

@@ -62,12 +62,10 @@ class ResponseStream:
         if self._writer is None or self.is_ended:
             raise RuntimeError("this stream is not open")
         piece = piece.encode() if isinstance(piece, str) else bytes(piece)
-        if not piece or not self._writer.wanted:
-            return
-        if self._filtered is not None:
+        if self._filtered is None:
+            await self._writer.write(piece)
+        elif piece:  # an empty one would be a flush
             await self._filtered.write(piece)
-            return
-        await self._writer.write(piece)
 
     async def flush(self) -> None:
         """Push out what filters hold back (a compressor, say)."""

@@ -11,6 +11,7 @@ import pytest
 from ohia.errors import ClientDisconnect, HTTPError
 from ohia.exchange import Exchange
 from ohia.http.headers import Headers
+from ohia.server import connection
 from ohia.server.exchange import ServerExchange
 from ohia.server.server import Server
 
@@ -205,6 +206,27 @@ async def everything_after_eof(server: Server, data: bytes) -> bytes:
     except ConnectionResetError:
         return b""
     finally:
+        writer.close()
+
+
+async def test_a_client_that_ended_its_side_may_read_slowly(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "HALF_CLOSED", 0.01)
+    size = 12_000_000  # bytes: more than two kernels hold
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.send_head(200, "OK", Headers({"Content-Length": str(size)}))
+        for _ in range(size // 100_000):
+            await sent(exchange.send_piece(bytes(100_000)))
+        await sent(exchange.end())
+
+    async with serve(answer) as server:
+        reader, writer = await asyncio.open_connection(*server.address, limit=1)
+        writer.write(GET)
+        writer.write_eof()
+        await asyncio.sleep(0.1)
+        assert len(await reader.read()) > size
         writer.close()
 
 

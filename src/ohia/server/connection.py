@@ -176,6 +176,7 @@ class Connection(FlowControl):
     def resume_writing(self) -> None:
         """Wake whoever waits; go on with the next request if it waited too."""
         super().resume_writing()
+        self._wrote = True  # who waited is about to
         if self._phase is IDLE:
             self._continue()
 
@@ -566,11 +567,12 @@ class Connection(FlowControl):
         """Tell a client that only ended its side from one that has gone, as far as one can.
 
         The first is still written to; the second is told of when the application has written
-        nothing for a while: a write to it would have failed.
+        nothing for a while: a write to it would have failed. Nor may the application write while
+        a client that reads slowly is full.
         """
         if self._exchange is not exchange or self.is_lost:
             return
-        if self._wrote:
+        if self._wrote or self.is_paused:
             self._wrote = False
             self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
         else:
