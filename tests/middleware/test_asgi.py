@@ -1,6 +1,7 @@
 """ASGI applications of others in the chain: written out, and of Starlette, FastAPI, Django."""
 
 import asyncio
+import contextlib
 import gc
 import weakref
 from collections.abc import AsyncIterator
@@ -147,6 +148,10 @@ async def test_lengths_without_a_body(
         ),
         ([{"type": "http.response.push"}], "unexpected ASGI message"),
         ([{**START, "headers": [(b"content-length", b"9")]}, END], "its Content-Length says 9"),
+        (
+            [{**START, "headers": [(b"content-length", b"9")]}, {"type": "http.response.body"}],
+            "sent 0 bytes, its Content-Length says 9",
+        ),
         ([{**START, "headers": [(b"x", b"a\r\nb: c")]}, END], "invalid character"),
     ],
     ids=str,
@@ -593,3 +598,158 @@ async def test_a_request_goes_without_the_cycle_collector() -> None:
             assert seen[0]() is None
         finally:
             gc.enable()
+
+
+async def test_what_starlette_raises_for_a_client_that_went_is_no_error() -> None:
+    ended: list[str] = []
+    told: list[BaseException] = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        while True:
+            yield b"piece"
+            await asyncio.sleep(0)
+
+    async def stream(request: Request) -> StreamingResponse:
+        return StreamingResponse(pieces())
+
+    async def echo(socket: StarletteSocket) -> None:
+        await socket.accept()
+        while True:
+            await socket.send_text(await socket.receive_text())
+
+    async def noting(ctx: Context, next: Next) -> None:
+        ctx.on_finished(lambda error, _: ended.append(type(error).__name__))
+        await next()
+
+    routes = [Route("/", stream), WebSocketRoute("/socket", echo)]
+    app = app_of(noting, asgi(Starlette(routes=routes)))
+    app.on("error", told.append)
+    async with Client(app) as client:
+        async with client.stream("GET", "/") as response:
+            assert await anext(response) == b"piece"
+        async with client.websocket("/socket") as socket:
+            await socket.send("hi")
+            assert await socket.receive() == "hi"
+    assert (ended, told) == (["ClientDisconnect", "WebSocketClosed"], [])
+
+
+async def test_an_error_of_that_name_is_one_while_the_client_is_there() -> None:
+    class ClientDisconnect(Exception):
+        """Of a client of the application's own."""
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            raise ClientDisconnect
+
+    async with Client(app_of(asgi(failing)), raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+
+
+@pytest.mark.parametrize("pieces", [[b'{"a":', b"1}"], [b'{"a":1}']])
+async def test_a_body_that_upstream_has_decoded_comes_with_its_own_length(
+    pieces: list[bytes],
+) -> None:
+    seen: list[Any] = []
+
+    async def upper(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in body:
+            yield piece.upper()
+
+    async def decoding(ctx: Context, next: Next) -> None:
+        ctx.request.filter(upper)
+        if len(pieces) == 1:
+            await ctx.request.read()
+        await next()
+
+    async def application(request: Request) -> PlainTextResponse:
+        names = ("content-encoding", "content-length", "transfer-encoding")
+        seen.append({name: request.headers[name] for name in names if name in request.headers})
+        return PlainTextResponse(await request.body())
+
+    starlette = Starlette(routes=[Route("/", application, methods=["POST"])])
+    async with Client(app_of(decoding, asgi(starlette))) as client:
+        headers = {"Content-Encoding": "lower", "Content-Length": "7"}
+        response = await client.post("/", content=b"".join(pieces), headers=headers)
+    assert response.content == b'{"A":1}'
+    assert seen == [
+        {"content-length": "7"} if len(pieces) == 1 else {"transfer-encoding": "chunked"}
+    ]
+
+
+LATE = [{"type": "lifespan.startup.complete"}]
+
+
+@pytest.mark.parametrize("answers", [LATE, [*LATE, *LATE]])
+async def test_a_lifespan_that_fails_after_its_start_is_told_when_the_app_stops(
+    answers: list[Any],
+) -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        for answer in answers:
+            await send(answer)
+        await receive()
+        raise LookupError("the pool would not close")
+
+    with pytest.raises(RuntimeError, match="failed in its lifespan"):
+        async with Client(app_of(asgi(failing))):
+            pass
+
+
+@pytest.mark.parametrize("is_stubborn", [False, True])
+async def test_what_fails_while_it_is_cancelled_is_told(is_stubborn: bool) -> None:
+    told: list[str] = []
+    begun, go = asyncio.Event(), asyncio.Event()
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            while is_stubborn and not go.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await go.wait()
+            raise LookupError("clean-up broke")
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        task = asyncio.ensure_future(next())
+        await begun.wait()
+        for _ in range(2):
+            task.cancel()
+            await asyncio.wait([task], timeout=0)
+        await asyncio.wait([task])
+        ctx.body = "enough"
+
+    app = app_of(upstream, asgi(failing))
+    app.on("error", lambda error: told.append(str(error)))
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).text == "enough"
+        assert told == ([] if is_stubborn else ["clean-up broke"])
+        go.set()
+    assert told == ["clean-up broke"]
+
+
+STOPS = [SystemExit(1), KeyboardInterrupt()]
+
+
+@pytest.mark.parametrize("error", STOPS, ids=repr)
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_what_stops_a_program_is_an_error_of_its_request_and_stops_no_server(
+    error: BaseException, is_answered: bool
+) -> None:
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            return
+        if is_answered:
+            await send(START)
+            await send(END)
+        await asyncio.sleep(0)
+        raise error
+
+    told: list[BaseException] = []
+    app = app_of(asgi(failing))
+    app.on("error", told.append)
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == (200 if is_answered else 500)
+    assert told == [error]

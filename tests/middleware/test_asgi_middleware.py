@@ -1,5 +1,6 @@
 """ASGI middleware of others inside the chain: written out, and of Starlette and others."""
 
+import asyncio
 import gc
 import gzip
 import weakref
@@ -525,19 +526,26 @@ def test_what_makes_no_application_is_refused() -> None:
         asgi_middleware(lambda app: None)  # type: ignore[arg-type,return-value]
 
 
-async def test_a_request_goes_without_the_cycle_collector() -> None:
+@pytest.mark.parametrize("path", ["/", "/stream"])
+async def test_a_request_goes_without_the_cycle_collector(path: str) -> None:
     seen: list[weakref.ref[Context]] = []
 
     async def upstream(ctx: Context, next: Next) -> None:
         seen.append(weakref.ref(ctx))
         await next()
 
-    app = app_of(upstream, asgi_middleware(Pass), env="production")
+    async def downstream(ctx: Context) -> None:
+        if ctx.path == "/stream":
+            async with ctx.stream() as out:
+                await out.write("piece")
+
+    app = app_of(upstream, asgi_middleware(Pass), downstream, env="production")
     async with Client(app) as client:
         gc.collect()
         gc.disable()
         try:
-            await client.get("/")
+            await client.get(path)
+            await asyncio.sleep(0)  # what waited for the client's going ends
             assert seen[0]() is None
         finally:
             gc.enable()
@@ -590,3 +598,123 @@ async def test_foreign_sockets_go_through_foreign_middleware() -> None:
         with pytest.raises(WebSocketClosed) as closed:
             await socket.receive()
     assert closed.value.code == 4000
+
+
+class Passing(BaseHTTPMiddleware):
+    """Runs what it wraps in a task of its own."""
+
+    async def dispatch(self, request: Request, call_next: Any) -> Any:
+        return await call_next(request)
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+async def test_downstream_keeps_its_side_while_hooks_of_upstream_wait(is_failing: bool) -> None:
+    asked, go = asyncio.Event(), asyncio.Event()
+    told: list[str] = []
+
+    async def slow(ctx: Context) -> None:
+        asked.set()
+        await go.wait()
+        ctx.set("X-Late", ctx.status)
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        exchange = ctx.req
+        ctx.before_send(slow)
+        try:
+            await next()
+        finally:
+            assert ctx.req is exchange
+
+    async def downstream(ctx: Context) -> None:
+        async with ctx.stream() as out:
+            mine = ctx.req
+            await out.write("a")
+            await asked.wait()
+            assert ctx.req is mine
+            ctx.app.hold(asyncio.get_running_loop().create_task(letting()))
+            assert [piece async for piece in ctx.request.stream()] == [b"body"]
+            if is_failing:
+                raise LookupError("boom")
+            await out.write("b")
+
+    async def letting() -> None:
+        go.set()
+
+    app = app_of(upstream, asgi_middleware(Passing), downstream)
+    app.on("error", lambda error: told.append(repr(error)))
+    async with Client(app, raise_errors=False) as client, asyncio.timeout(10):
+        if is_failing:
+            with pytest.raises(ResponseCut):
+                await client.post("/", content=b"body")
+            assert told == ["LookupError('boom')"]
+        else:
+            response = await client.post("/", content=b"body")
+            assert (response.text, response.headers["X-Late"]) == ("ab", "200")
+
+
+async def test_a_stream_that_has_ended_is_whole_whatever_fails_behind_it() -> None:
+    async def failing(ctx: Context, next: Next) -> None:
+        await next()
+        raise LookupError("boom")
+
+    async def streaming(ctx: Context) -> None:
+        async with ctx.stream() as out:
+            await out.write("whole")
+
+    app = app_of(asgi_middleware(Passing), failing, streaming)
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).text == "whole"
+
+
+async def test_a_stream_that_fails_stays_cut_when_the_middleware_ends_it_in_order() -> None:
+    class Ending(Pass):
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            try:
+                await self.app(scope, receive, send)
+            except LookupError:
+                if scope["type"] == "http":
+                    await send({"type": "http.response.body", "body": b""})
+
+    async def failing(ctx: Context) -> None:
+        async with ctx.stream() as out:
+            await out.write("half")
+            raise LookupError("boom")
+
+    async with Client(app_of(asgi_middleware(Ending), failing), raise_errors=False) as client:
+        with pytest.raises(ResponseCut):
+            await client.get("/")
+
+
+async def test_a_body_that_upstream_has_decoded_is_decoded_downstream() -> None:
+    async def upper(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for piece in body:
+            yield piece.upper()
+
+    async def decoding(ctx: Context, next: Next) -> None:
+        ctx.request.filter(upper)
+        await ctx.request.read()
+        await next()
+
+    async def downstream(ctx: Context) -> None:
+        ctx.body = [await ctx.request.text(), "content-encoding" in ctx.headers, ctx.request.length]
+
+    app = app_of(decoding, asgi_middleware(Pass), downstream)
+    async with Client(app) as client:
+        response = await client.post("/", content=b"abc", headers={"Content-Encoding": "lower"})
+    assert response.json() == ["ABC", False, 3]
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("middleware", [Pass, Passing])
+async def test_what_stops_a_program_is_an_error_of_its_request_and_stops_no_server(
+    error: BaseException, middleware: Any
+) -> None:
+    async def failing(ctx: Context) -> None:
+        raise error
+
+    told: list[BaseException] = []
+    app = app_of(asgi_middleware(middleware), failing)
+    app.on("error", told.append)
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert told == [error]

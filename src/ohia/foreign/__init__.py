@@ -15,6 +15,7 @@ from typing import Any
 
 from ohia.context import Context
 from ohia.errors import ClientDisconnect, HTTPError
+from ohia.foreign.carried import Carried, carrying, unpacking
 from ohia.foreign.host import AsgiApp, Host, OneSide
 from ohia.foreign.inner import Inner
 from ohia.foreign.lifespan import enter_lifespan
@@ -22,7 +23,7 @@ from ohia.foreign.scope import make_scope
 from ohia.types import Next, Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
 
-__all__ = ["AsgiApp", "enter_lifespan", "rest_of_chain", "serve", "serve_through"]
+__all__ = ["AsgiApp", "carrying", "enter_lifespan", "rest_of_chain", "serve", "serve_through"]
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 INNER = "ohia.inner"  # where a scope names the chain that its request runs in
@@ -44,24 +45,24 @@ async def serve(
     """
     kind = "websocket" if sockets and ctx.upgradable else "http"
     host = Host(ctx, kind, OneSide(upgrade_options or {}))
-    task = asyncio.create_task(host.run(app, make_scope(ctx, kind, state)))
+    task = asyncio.create_task(_run(host, app, make_scope(ctx, kind, state)))
     try:
         await host.answered.wait()
     except BaseException:
         task.cancel()
-        await asyncio.wait([task])
+        try:
+            await asyncio.wait([task])
+        finally:  # cancelled again, it is not waited for
+            _let_go(ctx, task)
         raise
     if not host.is_complete:
         try:
-            await task
+            with unpacking():
+                await task
         finally:
             del task  # its error has this frame in its traceback: a cycle
         return
-    if task.done():
-        _tell(ctx, task)
-    else:
-        ctx.app.hold(task)
-        task.add_done_callback(partial(_tell, ctx))
+    _let_go(ctx, task)
     host.apply()
 
 
@@ -80,8 +81,9 @@ async def serve_through(
     inner.begin(scope)
     scope[INNER] = inner
     try:
-        await host.run(app, scope)
-    except Exception as error:
+        with unpacking():
+            await host.run(app, scope)
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
         if not host.is_complete or isinstance(error, HTTPError):
             raise
         ctx.app.report(error, ctx)
@@ -98,8 +100,24 @@ async def rest_of_chain(scope: Scope, receive: Receive, send: Send) -> None:
     await scope[INNER](scope, receive, send)
 
 
+async def _run(host: Host, app: AsgiApp, scope: Scope) -> None:
+    with carrying():
+        await host.run(app, scope)
+
+
+def _let_go(ctx: Context[Any], task: "asyncio.Task[None]") -> None:
+    """Leave the rest of `task` to the app."""
+    if task.done():
+        _tell(ctx, task)
+    else:
+        ctx.app.hold(task)
+        task.add_done_callback(partial(_tell, ctx))
+
+
 def _tell(ctx: Context[Any], task: "asyncio.Task[None]") -> None:
-    """Report what `task` raised after its response, unless that is only the client's going."""
+    """Report what `task` raised when nobody waited, unless that is only the client's going."""
     error = None if task.cancelled() else task.exception()
+    if isinstance(error, Carried):
+        error = error.error
     if error is not None and not isinstance(error, ClientDisconnect):
         ctx.app.report(error, ctx)

@@ -9,6 +9,7 @@ from typing import Any
 
 from ohia.context import Context
 from ohia.http.headers import parse_length
+from ohia.http.status import EMPTY
 
 __all__ = ["Head", "set_fields", "set_head", "set_whole"]
 
@@ -75,7 +76,7 @@ def set_whole(ctx: Context[Any], head: Head, body: bytes, *, anew: bool) -> None
         ctx.remove("Content-Type")  # setting a body guesses one
     if ctx.method == "HEAD":  # the length is that of the body that GET has
         ctx.length = head.length
-    elif body and head.length not in {None, len(body)}:
+    elif head.status not in EMPTY and head.length not in {None, len(body)}:
         raise RuntimeError(
             f"the ASGI application sent {len(body)} bytes, its Content-Length says {head.length}"
         )

@@ -11,12 +11,13 @@ each message waiting for the client.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from ohia.context import Context
 from ohia.errors import ClientDisconnect, HTTPError, WebSocketClosed
 from ohia.exchange import Disconnect
 from ohia.foreign.answer import Head, set_fields, set_head, set_whole
+from ohia.foreign.turned import Turned
 from ohia.stream import ResponseStream
 from ohia.types import Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
@@ -33,6 +34,8 @@ Receiving = Callable[["Host"], Awaitable[Message]]
 Sending = Callable[["Host", Message], Awaitable[None]]
 
 GONE = "the client has gone"
+OURS = (ClientDisconnect, WebSocketClosed)
+THEIRS = frozenset({"ClientDisconnect", "ClientDisconnected", "WebSocketDisconnect"})
 
 
 class Upstream(Protocol):
@@ -48,6 +51,11 @@ class Upstream(Protocol):
         """What an upgrade shall obey."""
         ...
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether what the application passes on has ended too early."""
+        ...
+
     def outside(self) -> AbstractContextManager[None]:
         """Turn ctx to upstream for a block."""
         ...
@@ -61,6 +69,7 @@ class OneSide:
     """A ctx that is the same for the application as for upstream."""
 
     anew: bool = False
+    is_cut: bool = False
 
     def __init__(self, upgrade_options: UpgradeOptions) -> None:
         self.upgrade_options: UpgradeOptions = upgrade_options
@@ -110,11 +119,27 @@ class Host:
         except BaseException as error:
             if self._stream is not None and not self._stream.is_ended:
                 await self._stream.__aexit__(type(error), error, error.__traceback__)
-            if self.refusal is not None and isinstance(error, Exception):
-                raise self.refusal from error
+            self._raise_instead(error)
             raise
         finally:
             self._end()
+
+    def _raise_instead(self, error: BaseException) -> None:
+        """Raise what stands behind `error`: a limit of the server, or the peer's going."""
+        instead = self.refusal or self._going(error)
+        try:
+            if isinstance(error, Exception) and instead is not None and instead is not error:
+                raise instead from error
+        finally:
+            self.refusal = instead = None  # its traceback leads back to here
+
+    def _going(self, error: BaseException) -> ClientDisconnect | WebSocketClosed | None:
+        """Return what ohia raises where `error` only tells that the peer has gone."""
+        if isinstance(error, OURS) or not tells_going(error):
+            return None
+        if self.socket is not None and self.socket.closed:
+            return WebSocketClosed(self.socket.close_code or 1006, self.socket.close_reason)
+        return None if self.socket or self._exchange.can_send else ClientDisconnect(GONE)
 
     def apply(self) -> None:
         """Set a whole response on ctx; what was streamed has left."""
@@ -203,10 +228,13 @@ class Host:
             self._stream = await self._open(self._head)
         if self._stream is not None:
             await (self._stream.write(piece) if piece or not more else self._stream.flush())
-        if not more:
-            if self._stream is not None:
-                await self._stream.__aexit__(None, None, None)
-            self._complete()
+        if more:
+            return
+        if self._stream is not None:
+            if self._upstream.is_cut:
+                return  # the end of something else; what was cut must not look whole
+            await self._stream.__aexit__(None, None, None)
+        self._complete()
 
     def _keep(self, head: Head, piece: bytes, *, more: bool) -> bool:
         """Keep `piece` if it is the whole body, which its length may say before the end does."""
@@ -217,9 +245,11 @@ class Host:
         return self._whole is not None
 
     async def _open(self, head: Head) -> ResponseStream:
-        with self._upstream.outside():
+        async def opened() -> ResponseStream:
             set_head(self._ctx, head, anew=self._upstream.anew)
             return await self._ctx.stream().__aenter__()
+
+        return await Turned(self._upstream.outside, opened())
 
     async def _accept(self, message: Message) -> None:
         if self.socket is not None or self._head is not None:
@@ -230,10 +260,13 @@ class Host:
             **self._upstream.upgrade_options,
             "subprotocols": [chosen] if chosen else [],
         }
+
+        async def upgraded() -> WebSocket:
+            set_fields(self._ctx, head, anew=self._upstream.anew)
+            return await self._ctx.upgrade(**options)
+
         try:
-            with self._upstream.outside():
-                set_fields(self._ctx, head, anew=self._upstream.anew)
-                self.socket = await self._ctx.upgrade(**options)
+            self.socket = await Turned(self._upstream.outside, upgraded())
         except HTTPError as error:
             self.refusal = error
             raise
@@ -278,6 +311,14 @@ class Host:
         if not self._exchange.can_send:
             raise ClientDisconnect(GONE)
         raise RuntimeError("the ASGI application ended before its response was whole")
+
+
+def tells_going(error: BaseException) -> bool:
+    """Say whether `error` has the name that Starlette, or one of its kind, gives to the going."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(tells_going(each) for each in group.exceptions)
+    return type(error).__name__ in THEIRS
 
 
 # By kind of scope, not by object: a host that held its own methods would need the cycle collector.

@@ -12,14 +12,16 @@ both sides.
 from collections.abc import Awaitable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from ohia.adapters.asgi.exchange import AsgiExchange
 from ohia.adapters.asgi.http import HttpExchange
 from ohia.adapters.asgi.socket import AsgiSocket
 from ohia.adapters.asgi.websocket import WebSocketExchange
 from ohia.context import Context
 from ohia.exchange import Exchange, SocketOptions
 from ohia.foreign.answer import Head, set_head
+from ohia.foreign.carried import carrying
 from ohia.http.headers import Headers
 from ohia.respond import respond
 from ohia.response import UNSET
@@ -69,11 +71,14 @@ class Inner:
         self._was_called = False
         self._sent: tuple[Head, bytes, Side] | None = None
         self.anew: bool = False
+        self.is_cut: bool = False
         self.upgrade_options: UpgradeOptions = {}
 
     def begin(self, scope: dict[str, Any]) -> None:
         """Remember `scope` as the middleware gets it; its changes are found by that."""
-        self._given = {**scope, "headers": list(scope["headers"])}
+        body = self._ctx._request_body
+        is_decoded = body is not None and body.is_filtered  # and its headers differ already
+        self._given = {**scope, "headers": None if is_decoded else list(scope["headers"])}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the rest of the chain, and answer to `send`."""
@@ -88,16 +93,22 @@ class Inner:
         self._outer = _take(ctx)
         try:
             self._enter(made)
-            await self._next()
-            await _finish(ctx)
+            with carrying():
+                await self._next()
+                await _finish(ctx)
         except Exception:
-            if isinstance(made, RelayedWebSocket) and made.socket is not None:
-                await made.socket.drain()  # whoever closes does not know of this socket
+            await self._fail(made)
             raise
         finally:
             outer, self._outer = self._outer, None
             made.close()
             _put(ctx, outer)
+
+    async def _fail(self, made: "RelayedHttp | RelayedWebSocket") -> None:
+        if isinstance(made, RelayedHttp):
+            self.is_cut = self._ctx._response_headers.sent and made.must_be_cut
+        elif made.socket is not None:
+            await made.socket.drain()  # whoever closes does not know of this socket
 
     @contextmanager
     def outside(self) -> Generator[None]:
@@ -158,57 +169,16 @@ class Inner:
         return True
 
 
-class RelayedHttp(HttpExchange):
+class Relayed(AsgiExchange):
     """An exchange with the ASGI middleware around; what it left alone is the server's."""
 
-    __slots__ = ("inner", "is_moved", "outer")
+    __slots__ = ()  # of several bases one may have some
 
-    inner: Inner
-    outer: Exchange
-    is_moved: bool
-    """Whether the middleware changed the path or the query."""
-
-    @property
-    def target(self) -> str:
-        """The whole request target."""
-        return super().target if self.is_moved else self.outer.target
-
-    @property
-    def mount_path(self) -> str:
-        """The part of the target's path that a host has routed on."""
-        return super().mount_path if self.is_moved else self.outer.mount_path
-
-    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's transports
-        """Return what is known of the connection."""
-        return self.outer.get_extra_info(name)
-
-    def failed(self, error: BaseException) -> None:
-        """Hear of an error that was reported."""
-        self.outer.failed(error)
-
-    def send_response(
-        self, status: int, reason: str | None, headers: Headers, body: bytes
-    ) -> Awaitable[None] | None:
-        """Send head and body at once."""
-        self.inner.note_response(status, headers, body)
-        return super().send_response(status, reason, headers, body)
-
-    def send_head(
-        self, status: int, reason: str | None, headers: Headers
-    ) -> Awaitable[None] | None:
-        """Send the head alone."""
-        self.inner.anew = True
-        return super().send_head(status, reason, headers)
-
-
-class RelayedWebSocket(WebSocketExchange):
-    """Like RelayedHttp, for a handshake."""
-
-    __slots__ = ("inner", "is_moved", "outer")
-
-    inner: Inner
-    outer: Exchange
-    is_moved: bool
+    if TYPE_CHECKING:
+        inner: Inner
+        outer: Exchange
+        is_moved: bool
+        """Whether the middleware changed the path or the query."""
 
     @property
     def target(self) -> str:
@@ -231,16 +201,28 @@ class RelayedWebSocket(WebSocketExchange):
     def send_response(
         self, status: int, reason: str | None, headers: Headers, body: bytes
     ) -> Awaitable[None] | None:
-        """Refuse the handshake with this response."""
+        """Send head and body at once; it refuses a handshake."""
         self.inner.note_response(status, headers, body)
         return super().send_response(status, reason, headers, body)
 
     def send_head(
         self, status: int, reason: str | None, headers: Headers
     ) -> Awaitable[None] | None:
-        """Keep the head until the response is whole."""
+        """Send the head alone, or keep it until the refusal of a handshake is whole."""
         self.inner.anew = True
         return super().send_head(status, reason, headers)
+
+
+class RelayedHttp(Relayed, HttpExchange):
+    """That of a request."""
+
+    __slots__ = ("inner", "is_moved", "outer")
+
+
+class RelayedWebSocket(Relayed, WebSocketExchange):
+    """That of a handshake."""
+
+    __slots__ = ("inner", "is_moved", "outer")
 
     async def upgrade(
         self, headers: Headers, subprotocol: str | None, options: SocketOptions

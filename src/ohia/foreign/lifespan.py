@@ -12,17 +12,13 @@ __all__ = ["enter_lifespan"]
 
 log: Log = debug("ohia:foreign")
 
-ANSWERS = {
-    f"lifespan.{event}.{end}" for event in ("startup", "shutdown") for end in ("complete", "failed")
-}
-
 
 @asynccontextmanager
 async def enter_lifespan(app: AsgiApp, state: MutableMapping[str, Any]) -> AsyncGenerator[None]:
     """Start `app`, which may fill `state`, and stop it at the end.
 
-    RuntimeError if it says that it cannot. One that knows no lifespan, which shows by an error
-    before it answers, is left alone (ASGI, "Lifespan Protocol").
+    RuntimeError if it says that it cannot, or fails later on. One that knows no lifespan, which
+    shows by an error before it answers, is left alone (ASGI, "Lifespan Protocol").
     """
     life = _Life(app, state)
     await life.start()
@@ -45,12 +41,14 @@ class _Life:
         self._answers: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
         self._error: BaseException | None = None
+        self._asked = ""  # the event that has no answer yet
 
     async def start(self) -> None:
         self._task = asyncio.create_task(self._run())
         try:
             if not await self._ask("startup"):
                 log("%s", f"no lifespan: {self._error!r}")
+                self._error = None
         except BaseException:
             await self._end()
             raise
@@ -59,11 +57,14 @@ class _Life:
         try:
             if self._task is not None and not self._task.done():
                 await self._ask("shutdown")
+            if self._error is not None:
+                raise RuntimeError("the ASGI application failed in its lifespan") from self._error
         finally:
             await self._end()
 
     async def _ask(self, event: str) -> bool:
         """Send `event`; say whether it was answered, and raise what failed."""
+        self._asked = event
         self._to_app.put_nowait({"type": f"lifespan.{event}"})
         answer = await self._answers.get()
         if answer is None:
@@ -87,7 +88,8 @@ class _Life:
             self._answers.put_nowait(None)
 
     async def _send(self, message: dict[str, Any]) -> None:
-        if message["type"] not in ANSWERS:
+        event, self._asked = self._asked, ""
+        if message["type"] not in {f"lifespan.{event}.complete", f"lifespan.{event}.failed"}:
             raise RuntimeError(f"unexpected ASGI message {message['type']!r}")
         self._answers.put_nowait(message)
 

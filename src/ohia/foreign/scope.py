@@ -4,6 +4,9 @@ So it sees what upstream decided: a rewritten URL, a mount's part cut off, the c
 protocol that a trusted proxy named.
 """
 
+# The core's modules share the slots of one context, which are private to users only.
+# pyright: reportPrivateUsage=false
+
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, unquote
@@ -13,6 +16,9 @@ from ohia.context import Context
 __all__ = ["make_scope"]
 
 ASCII = "".join(map(chr, range(33, 127)))  # what a target may hold stays as it came
+
+# What tells how a body comes (RFC 9110, 8.4 and 8.6; RFC 9112, 6.1).
+CODING = frozenset({b"content-encoding", b"content-length", b"transfer-encoding"})
 
 # What is promised to the application, beside what is only told of (TLS).
 EXTENSIONS: dict[str, dict[str, dict[str, Any]]] = {
@@ -38,9 +44,7 @@ def make_scope(ctx: Context[Any], kind: str, state: Mapping[str, Any]) -> dict[s
         "raw_path": raw,
         "root_path": unquote(ctx.mount_path),
         "query_string": _ascii(ctx.querystring),
-        "headers": [
-            (name.lower().encode(), value.encode("latin-1")) for name, value in ctx.headers.lines()
-        ],
+        "headers": _fields(ctx),
         "client": _client(ctx),
         "state": {**theirs.get("state", {}), **state},
         "extensions": EXTENSIONS[kind] | _told(theirs.get("extensions")),
@@ -49,6 +53,20 @@ def make_scope(ctx: Context[Any], kind: str, state: Mapping[str, Any]) -> dict[s
         scope["method"] = ctx.method
         scope.pop("subprotocols", None)
     return scope
+
+
+def _fields(ctx: Context[Any]) -> list[tuple[bytes, bytes]]:
+    """Return the field lines; of a body that upstream has decoded, what it is by now."""
+    lines = [
+        (name.lower().encode(), value.encode("latin-1")) for name, value in ctx.headers.lines()
+    ]
+    body = ctx._request_body
+    if body is None or not body.is_filtered:
+        return lines
+    lines = [line for line in lines if line[0] not in CODING]
+    if body.size is None:
+        return [*lines, (b"transfer-encoding", b"chunked")]
+    return [*lines, (b"content-length", str(body.size).encode())]
 
 
 def _scheme(kind: str, *, secure: bool) -> str:

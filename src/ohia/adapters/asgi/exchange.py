@@ -1,9 +1,13 @@
 """What the exchanges of both types share: the facts, one reader, and the way out."""
 
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING
+
 from ohia.adapters.asgi.incoming import LOST, Incoming
 from ohia.adapters.asgi.scope import ScopeFacts
 from ohia.errors import ClientDisconnect
 from ohia.exchange import Disconnect
+from ohia.http.headers import Headers
 from ohia.types import Receive, Scope, Send
 
 __all__ = ["AsgiExchange"]
@@ -20,6 +24,20 @@ class AsgiExchange(ScopeFacts):
         self._send = send
         self._incoming: Incoming | None = None
         self._is_over = False  # answered, aborted or closed
+
+    if TYPE_CHECKING:  # each type has its own
+
+        def send_response(
+            self, status: int, reason: str | None, headers: Headers, body: bytes
+        ) -> Awaitable[None] | None:
+            """Send head and body at once."""
+            ...
+
+        def send_head(
+            self, status: int, reason: str | None, headers: Headers
+        ) -> Awaitable[None] | None:
+            """Send the head alone."""
+            ...
 
     @property
     def can_send(self) -> bool:

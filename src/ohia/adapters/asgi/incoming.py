@@ -86,8 +86,9 @@ class Incoming:
     def end(self, last: Message) -> None:
         """Read no more; whoever waits gets `last`."""
         self._finish(last)
-        if self._task is not None:
-            self._task.cancel()
+        task, self._task = self._task, None  # which holds what it reads from, and so a cycle
+        if task is not None:
+            task.cancel()
 
     def note_going(self) -> None:
         """Hear from elsewhere that the client has gone."""
