@@ -215,3 +215,105 @@ def test_what_could_never_run_is_refused() -> None:
         wsgi("module:app")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one worker"):
         wsgi(hello, workers=0)
+
+
+async def stopping(ctx: Context, next: Next) -> None:
+    """Cancel what is downstream once `/slow` has begun, as a time-out does."""
+    task = asyncio.ensure_future(next())
+    if ctx.path == "/slow":
+        await asyncio.to_thread(BEGUN.wait, 10)
+        task.cancel()
+        await asyncio.wait([task])
+        ctx.body = "enough"
+    else:
+        await task
+
+
+BEGUN = threading.Event()
+
+
+async def test_a_request_that_is_cancelled_while_its_body_is_read_frees_the_thread() -> None:
+    ends: list[str] = []
+    BEGUN.clear()
+
+    def reading(environ: Any, start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/slow":
+            BEGUN.set()
+        try:
+            environ["wsgi.input"].read()
+        except OSError as error:
+            ends.append(type(error).__name__)
+            raise
+        return hello(environ, start_response)
+
+    async with app_of(stopping, wsgi(reading, workers=1)).listen(0) as server:
+        _, slow = await ask(server.port, "/slow", length=10, body=b"half")
+        fast, other = await ask(server.port, "/", length=5, body=b"whole")
+        async with asyncio.timeout(20):
+            assert (await fast.read()).endswith(b"hello")
+        slow.close()
+        other.close()
+    assert ends == ["ClientDisconnect"]
+
+
+async def ask(
+    port: int | None, path: str, *, length: int, body: bytes
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: {length}"
+    writer.write(f"{head}\r\n\r\n".encode() + body)
+    return reader, writer
+
+
+async def test_a_request_that_is_cancelled_while_it_waits_for_a_thread_never_runs() -> None:
+    go, busy = threading.Event(), threading.Event()
+    ran: list[str] = []
+    BEGUN.set()
+
+    def noting(environ: Any, start_response: Any) -> list[bytes]:
+        ran.append(environ["PATH_INFO"])
+        busy.set()
+        go.wait(10)
+        return hello(environ, start_response)
+
+    async with Client(app_of(stopping, wsgi(noting, workers=1))) as client:
+        first = asyncio.create_task(client.get("/first"))
+        await asyncio.to_thread(busy.wait, 10)
+        assert (await client.get("/slow")).text == "enough"
+        go.set()
+        assert (await first).text == "hello"
+    assert ran == ["/first"]
+
+
+def too_long(environ: Any, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [("Content-Length", "2")])
+    return (b"xx" for _ in range(100))
+
+
+def two_lines(environ: Any, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [("X-A", "a\r\nX-B: b")])
+    return (b"xx" for _ in range(100))
+
+
+@pytest.mark.parametrize(
+    ("application", "error"), [(too_long, RuntimeError), (two_lines, ValueError)]
+)
+async def test_an_answer_that_cannot_be_sent_is_an_error_and_frees_the_thread(
+    application: Any, error: type[Exception]
+) -> None:
+    async with asyncio.timeout(20):
+        async with Client(app_of(wsgi(application, workers=1, queue=1))) as client:
+            for _ in range(2):
+                with pytest.raises(error):
+                    await client.get("/")
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt()], ids=repr)
+async def test_what_stops_a_program_is_an_error_of_its_request_and_stops_no_server(
+    error: BaseException,
+) -> None:
+    def failing(environ: Any, start_response: Any) -> list[bytes]:
+        raise error
+
+    async with Client(app_of(wsgi(failing)), raise_errors=False) as client:
+        assert [(await client.get("/")).status for _ in range(2)] == [500, 500]

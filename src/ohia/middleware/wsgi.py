@@ -4,12 +4,12 @@ import asyncio
 import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ohia import ClientDisconnect, Context, Middleware, Next
 from ohia.extras import missing
-from ohia.foreign import AsgiApp, serve
+from ohia.foreign import AsgiApp, carrying, serve
 from ohia.types import Receive, Scope, Send
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ __all__ = ["wsgi"]
 WsgiApp = Callable[[Any, Any], Iterable[bytes]]
 """A WSGI application (PEP 3333)."""
 
-GONE = "ohia.gone"  # where a scope says that nobody waits for the answer any more
+WANTED = "ohia.wanted"  # where a scope says whether somebody still waits for the answer
+CUT = "the client went before the end of its request"
 
 
 def wsgi(application: WsgiApp, *, workers: int = 10, queue: int = 10) -> Middleware:
@@ -55,18 +56,48 @@ def wsgi(application: WsgiApp, *, workers: int = 10, queue: int = 10) -> Middlew
     return wsgi
 
 
-@dataclass(slots=True)
-class _Gone:
-    """Whether nobody waits for an answer any more; read in its thread."""
+class _Wanted:
+    """Whether somebody still waits for the answer; read in its thread, else used on the loop.
 
-    is_set: bool = False
+    It becomes False for good by `end`, which also stops the read that is under way.
+    """
+
+    def __init__(self) -> None:
+        self.is_set: bool = True
+        self._reading: asyncio.Future[Any] | None = None
+
+    def end(self) -> None:
+        """Let whatever reads or gives a piece from now on meet ClientDisconnect."""
+        self.is_set = False
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def read(self, receive: Receive) -> Any:  # noqa: ANN401 - an ASGI message
+        """Return what `receive` gives; ClientDisconnect if nobody waits, or before it is whole."""
+        self.check()
+        self._reading = asyncio.ensure_future(receive())
+        try:
+            message = await self._reading
+        except asyncio.CancelledError:
+            raise ClientDisconnect(CUT) from None
+        finally:
+            self._reading = None
+        if message["type"] != "http.request":
+            raise ClientDisconnect(CUT)
+        return message
+
+    def check(self) -> None:
+        """Raise ClientDisconnect if nobody waits."""
+        if not self.is_set:
+            raise ClientDisconnect("nobody waits for this answer any more")
 
 
 class _Pool:
     """An ASGI application over the threads of `make`, which are there while they are used.
 
-    A thread cannot be stopped. When its request is cancelled or its client goes, it meets
-    ClientDisconnect where it next reads or gives a piece, and its pieces go nowhere until then.
+    A thread cannot be stopped. When its request is cancelled, its client goes or its answer is
+    refused, it meets ClientDisconnect where it reads or next gives a piece, and its pieces go
+    nowhere until then. One that has not begun by then never does.
     """
 
     def __init__(self, make: "Callable[[], WSGIMiddleware]") -> None:
@@ -77,15 +108,15 @@ class _Pool:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._bridge is None:
             self._bridge = self._make()
-        gone = _Gone()
-        run = _run(self._bridge, {**scope, GONE: gone}, receive, send)
+        wanted = _Wanted()
+        run = _run(self._bridge, {**scope, WANTED: wanted}, receive, send)
         task = asyncio.create_task(run)
         self._running.add(task)
         task.add_done_callback(self._forget)
         try:
             await asyncio.shield(task)
         finally:
-            gone.is_set = True
+            wanted.end()
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -102,23 +133,27 @@ class _Pool:
 
 
 async def _run(bridge: AsgiApp, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    gone: _Gone = scope[GONE]
-
-    async def receive_whole() -> Any:  # noqa: ANN401 - an ASGI message
-        message = None if gone.is_set else await receive()
-        if message is None or message["type"] != "http.request":
-            raise ClientDisconnect("the client went before the end of its request")
-        return message
+    wanted: _Wanted = scope[WANTED]
+    refused: list[Exception] = []
 
     async def send_if_wanted(message: dict[str, Any]) -> None:
-        if gone.is_set:
+        """Send `message`; an error stops the thread, which would wait for room for ever."""
+        if not wanted.is_set:
             return
         try:
             await send(message)
-        except OSError:
-            gone.is_set = True
+        except Exception as error:  # noqa: BLE001 - raised below
+            wanted.end()
+            refused.append(error)
 
-    await bridge(_without_forgeries(scope), receive_whole, send_if_wanted)
+    try:
+        with carrying():
+            await bridge(_without_forgeries(scope), partial(wanted.read, receive), send_if_wanted)
+    except ClientDisconnect:
+        if not refused:
+            raise
+    if refused:
+        raise refused.pop()
 
 
 def _without_forgeries(scope: dict[str, Any]) -> dict[str, Any]:
@@ -137,8 +172,9 @@ def _careful(application: WsgiApp) -> WsgiApp:
     def careful(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:  # noqa: ANN401 - PEP 3333
         environ["wsgi.input_terminated"] = True  # bodies in chunks end by themselves
         environ["wsgi.errors"] = sys.stderr
-        gone: _Gone = environ["asgi.scope"][GONE]
-        return _Pieces(application(environ, start_response), gone)
+        wanted: _Wanted = environ["asgi.scope"][WANTED]
+        wanted.check()  # it may have waited long for its thread
+        return _Pieces(application(environ, start_response), wanted)
 
     return careful
 
@@ -146,14 +182,13 @@ def _careful(application: WsgiApp) -> WsgiApp:
 class _Pieces:
     """The pieces of a WSGI body, while somebody waits for them."""
 
-    def __init__(self, pieces: Iterable[bytes], gone: _Gone) -> None:
+    def __init__(self, pieces: Iterable[bytes], wanted: _Wanted) -> None:
         self._pieces = pieces
-        self._gone = gone
+        self._wanted = wanted
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._pieces:
-            if self._gone.is_set:
-                raise ClientDisconnect("the client has gone")
+            self._wanted.check()
             yield piece
 
     def close(self) -> None:
