@@ -45,7 +45,7 @@ async def keep(part, path):
 @router.get("/:name")
 async def download(ctx):
     ctx.attachment(ctx.params["name"])  # saved, not shown: nobody's page runs on this site
-    await send(ctx, PurePath(ctx.params["name"]), root=FOLDER)
+    await send(ctx, ctx.params["name"], root=FOLDER)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 import asyncio
 import contextlib
+import gc
 import io
 import warnings
-from collections.abc import AsyncIterator
+import weakref
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -298,3 +300,328 @@ async def test_an_error_passes_two_applications_and_is_told_once() -> None:
     async with Client(outer, raise_errors=False) as client:
         assert (await client.get("/")).status == 500
     assert heard == ["inner"]
+
+
+def listening(*apps: Ohia) -> list[str]:
+    """Return the list of what the "error" listeners of `apps` hear, by name."""
+    heard: list[str] = []
+    for app in apps:
+        app.on("error", lambda error, ctx, *, app=app: heard.append(f"{app.name}: {error}"))
+    return heard
+
+
+async def test_an_error_behind_it_is_that_of_the_outer_application() -> None:
+    outer, inner = pair()
+    heard = listening(outer, inner)
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        await next()
+
+    @outer.use
+    async def behind(ctx: Any) -> None:
+        raise OSError("boom")
+
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert heard == ["outer: boom"]
+
+
+async def test_an_error_that_the_inner_application_makes_of_one_behind_it_is_its_own() -> None:
+    outer, inner = pair()
+    heard = listening(outer, inner)
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        try:
+            await next()
+        except OSError as error:
+            raise RuntimeError("mine") from error
+
+    @outer.use
+    async def behind(ctx: Any) -> None:
+        raise OSError("theirs")
+
+    async with Client(outer, raise_errors=False) as client:
+        await client.get("/")
+    assert heard == ["inner: mine"]
+
+
+@pytest.mark.parametrize("place", ["outer", "middle", "inner"])
+async def test_an_error_is_told_where_it_belongs_by_whatever_it_passes(place: str) -> None:
+    outer, middle, inner = (Ohia(env="test", name=name) for name in ("outer", "middle", "inner"))
+    heard = listening(outer, middle, inner)
+
+    def fails(app: Ohia) -> None:
+        @app.use
+        async def fail(ctx: Any, next: Any) -> None:
+            if place == app.name:
+                raise OSError("boom")
+            await next()
+
+    fails(inner)
+    middle.use(inner.as_middleware())
+    fails(middle)
+    outer.use(middle.as_middleware())
+    fails(outer)
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert heard == [f"{place}: boom"]
+
+
+async def streams(ctx: Any) -> None:
+    async with ctx.stream() as out:
+        await out.write(b"x")
+
+
+async def answers(ctx: Any) -> None:
+    ctx.body = "x"
+
+
+@pytest.mark.parametrize("handler", [streams, answers])
+@pytest.mark.parametrize("registrar", ["outer", "inner"])
+@pytest.mark.parametrize("place", ["inside", "behind"])
+async def test_an_error_of_a_hook_is_told_where_the_hook_was_registered(
+    handler: Any, registrar: str, place: str
+) -> None:
+    outer, inner = Ohia(env="test", name="outer"), Ohia(env="test", name="inner")
+    heard = listening(outer, inner)
+
+    async def fail(ctx: Any) -> None:
+        raise OSError("boom")
+
+    async def register(ctx: Any, next: Any) -> None:
+        if ctx.app.name == registrar:
+            ctx.before_send(fail)
+        await next()
+
+    outer.use(register, inner.as_middleware())
+    inner.use(register)
+    (inner if place == "inside" else outer).use(handler)
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert heard == [f"{registrar}: boom"]
+
+
+@pytest.mark.parametrize("handler", [streams, answers])
+@pytest.mark.parametrize("kind", ["before_send", "on_detach", "on_finished"])
+async def test_a_hook_registered_by_a_hook_runs_as_where_that_was_registered(
+    handler: Any, kind: str
+) -> None:
+    outer, inner = Ohia(env="test", name="outer"), Ohia(env="test", name="inner")
+    seen: list[tuple[str, str, bool]] = []
+
+    def hook(name: str, depth: int) -> Any:
+        async def note(ctx: Any) -> None:
+            seen.append((name, ctx.app.name, ctx.state.of == name))
+            if depth and not ctx.header_sent:
+                below = hook(name, depth - 1)
+                ctx.before_send(below)
+                ctx.on_finished(lambda error, ctx: below(ctx))
+
+        return note
+
+    async def register(ctx: Any, next: Any) -> None:
+        ctx.state.of = ctx.app.name
+        made = hook(ctx.app.name, 2)
+        if kind == "on_finished":
+            ctx.on_finished(lambda error, ctx: made(ctx))
+        else:
+            getattr(ctx, kind)(made)
+        await next()
+
+    outer.use(register, inner.as_middleware())
+    inner.use(register, handler)
+    is_short = kind == "on_detach" and handler is answers
+    async with Client(outer) as client:
+        assert (await client.get("/")).text == "x"
+    assert {name for name, _, _ in seen} == (set() if is_short else {"outer", "inner"})
+    assert all(name == shown and is_own for name, shown, is_own in seen)
+
+
+async def test_one_application_inside_two_times_has_two_states() -> None:
+    outer, inner = Ohia(env="test"), Ohia(env="test")
+    seen: list[tuple[int, int]] = []
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        here = ctx.state.here = object()
+        ctx.before_send(lambda ctx: seen.append((id(here), id(ctx.state.here))))
+        await next()
+
+    outer.use(inner.as_middleware(), inner.as_middleware(), streams)
+    async with Client(outer) as client:
+        await client.get("/")
+    assert len(seen) == 2
+    assert all(registered == shown for registered, shown in seen)
+
+
+async def test_each_application_has_the_state_of_its_own_lifespan() -> None:
+    outer, inner = Ohia(env="test", json_spaces=0), Ohia(env="test", json_spaces=0)
+
+    @inner.lifespan
+    async def of_inner(app: Ohia) -> AsyncIterator[dict[str, str]]:
+        yield {"pool": "inner"}
+
+    @outer.lifespan
+    async def of_outer(app: Ohia) -> AsyncIterator[dict[str, str]]:
+        yield {"pool": "outer", "mail": "outer"}
+
+    async def note(ctx: Any, next: Any) -> None:
+        await next()
+        ctx.body = [*(ctx.body or []), ctx.state.pool, ctx.state.mail]
+
+    inner.use(note)
+    outer.use(note, inner.as_middleware(), note)
+    async with Client(outer) as client:
+        shown = (await client.get("/")).json()
+    assert shown == ["outer", "outer", "inner", "outer", "outer", "outer"]
+
+
+@pytest.mark.parametrize("touched", [False, True])
+async def test_what_is_set_on_request_and_response_is_there_on_both_sides(touched: bool) -> None:
+    outer, inner = Ohia(env="test"), Ohia(env="test")
+    seen: list[Any] = []
+
+    async def upstream(ctx: Any, next: Any) -> None:
+        assert not touched or ctx.request is ctx.request
+        await next()
+        seen.append(("upstream", ctx.request.body, ctx.response.made, ctx.request.app is outer))
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        ctx.request.body, ctx.response.made = {"a": 1}, True
+        await next()
+
+    async def behind(ctx: Any) -> None:
+        seen.append(("behind", ctx.request.body, ctx.response.made, ctx.request.app is outer))
+
+    outer.use(upstream, inner.as_middleware(), behind)
+    async with Client(outer, raise_errors=False) as client:
+        await client.get("/")
+    assert seen == [("behind", {"a": 1}, True, True), ("upstream", {"a": 1}, True, True)]
+
+
+async def test_the_url_is_read_by_the_settings_of_each_side() -> None:
+    outer, inner = Ohia(env="test"), Ohia(env="test", proxy=True)
+    seen: list[tuple[str, str]] = []
+
+    async def note(ctx: Any, next: Any) -> None:
+        seen.append((ctx.URL.host, ctx.host))
+        await next()
+
+    inner.use(note)
+    outer.use(note, inner.as_middleware(), note)
+    async with Client(outer, raise_errors=False) as client:
+        await client.get("/", headers={"Host": "a.test", "X-Forwarded-Host": "b.test"})
+    assert seen == [("a.test", "a.test"), ("b.test", "b.test"), ("a.test", "a.test")]
+
+
+async def test_json_is_written_by_the_settings_of_who_set_it() -> None:
+    outer, inner = Ohia(env="test", json_spaces=0), Ohia(env="test", json_spaces=2)
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        if ctx.path == "/inner":
+            ctx.body = {"a": 1}
+            return
+        await next()
+
+    @outer.use
+    async def behind(ctx: Any) -> None:
+        ctx.body = {"a": 1}
+
+    outer.middleware.insert(0, inner.as_middleware())
+    async with Client(outer) as client:
+        assert (await client.get("/inner")).text == '{\n  "a": 1\n}'
+        assert (await client.get("/outer")).text == '{"a":1}'
+
+
+async def test_a_request_inside_makes_no_cycle() -> None:
+    outer, inner = pair()
+    made: list[weakref.ref[Any]] = []
+
+    async def touch(ctx: Any, next: Any) -> None:
+        made.append(weakref.ref(ctx))
+        ctx.before_send(lambda ctx: ctx.state)
+        await next()
+
+    @outer.use
+    async def behind(ctx: Any) -> None:
+        assert ctx.request.app is outer
+        ctx.body = "x"
+
+    inner.use(touch)
+    async with Client(outer) as client:
+        gc.collect()
+        gc.disable()
+        try:
+            await client.get("/")
+            await asyncio.sleep(0)
+            assert [each() for each in made] == [None]
+        finally:
+            gc.enable()
+
+
+async def lazily(ctx: Any) -> AsyncIterator[str]:
+    yield f"{ctx.app.name} {ctx.state.of} {ctx.app.current_context is ctx},"
+    await asyncio.sleep(0)
+    yield f"{ctx.app.name}"
+
+
+def at_once(ctx: Any) -> Iterator[str]:
+    yield f"{ctx.app.name} {ctx.state.of} {ctx.app.current_context is ctx},"
+    yield f"{ctx.app.name}"
+
+
+@pytest.mark.parametrize("body", [lazily, at_once])
+@pytest.mark.parametrize("place", ["outer", "middle", "inner", "behind"])
+async def test_a_body_in_pieces_is_made_as_where_it_was_set(body: Any, place: str) -> None:
+    apps = [Ohia(env="test", name=name) for name in ("outer", "middle", "inner")]
+    outer, middle, inner = apps
+
+    def sets(name: str) -> Any:
+        async def sets(ctx: Any, next: Any) -> None:
+            ctx.state.of = ctx.app.name
+            if place == name:
+                ctx.body = body(ctx)
+            else:
+                await next()
+
+        return sets
+
+    outer.use(sets("outer"), middle.as_middleware(), sets("behind"))
+    middle.use(sets("middle"), inner.as_middleware())
+    inner.use(sets("inner"))
+    name = "outer" if place == "behind" else place
+    async with Client(outer) as client:
+        assert (await client.get("/")).text == f"{name} {name} True,{name}"
+    assert inner.current_context is outer.current_context is None
+
+
+async def test_a_body_that_fails_is_told_where_it_was_set() -> None:
+    outer, inner = pair()
+    heard = listening(outer, inner)
+
+    @inner.use
+    async def inside(ctx: Any) -> None:
+        async def fails() -> AsyncIterator[bytes]:
+            if ctx.path == "/late":
+                yield b"x"
+            raise OSError("boom")
+
+        ctx.body = fails()
+
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+        with pytest.raises(ConnectionError):
+            await client.get("/late")
+    assert heard == ["inner: boom", "inner: boom"]
+
+
+@pytest.mark.parametrize("between", [False, True])
+async def test_an_application_inside_of_itself_is_told_at_the_start(between: bool) -> None:
+    outer, inner = pair()
+    (inner if between else outer).use(outer.as_middleware())
+    with pytest.raises(ValueError, match="cannot be inside of itself"):
+        await outer.startup()

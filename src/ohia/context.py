@@ -35,6 +35,7 @@ from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
+    from ohia.inside import Side
     from ohia.middleware.session import Session
     from ohia.middleware.sse import OpenEvents
     from ohia.middleware.views import Render
@@ -45,6 +46,19 @@ __all__ = ["Context"]
 
 Hook = Callable[..., object]
 """A function of ctx, plain or async."""
+
+
+class Lacking:
+    """A name that is there below some bundled middleware, and tells so where it is not."""
+
+    def __init__(self, maker: str, besides: str = "") -> None:
+        self._advice = f"is there below app.use({maker}){besides and f'; {besides}'}"
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, ctx: object, owner: type) -> NoReturn:
+        raise AttributeError(f"ctx.{self._name} {self._advice}")
 
 
 class Context(RequestSide, ResponseSide, Generic[S]):
@@ -69,11 +83,19 @@ class Context(RequestSide, ResponseSide, Generic[S]):
     """Who came in by `basic_auth()`."""
     request_id: str = ""
     """What `request_id()` calls this request."""
+    _returned: str = ""  # outside production: a value that a middleware returned in vain
     _told: BaseException | None = None  # what listeners of an application inside have heard of
+    _side: "Side | None" = None  # as whose it is shown, where one application is inside another
     route: str | None = None
     """The template of the route that a `Router` found, with the path of mounts before it."""
     params: dict[str, Any] = cast("dict[str, Any]", MappingProxyType({}))
     """The parameters that the path gave a `Router`; empty and read-only where there was none."""
+
+    if not TYPE_CHECKING:
+        session = Lacking("session()", "a mounted application has sessions of its own")
+        csrf_token = Lacking("csrf()")
+        render = Lacking("views()")
+        sse = Lacking("sse()")
 
     if TYPE_CHECKING:
         _on_finished: list[Hook] | None

@@ -106,6 +106,7 @@ class ResponseSide:
         _filters: list[Filter] | None
         _socket: WebSocket | None
         _late_warned: bool
+        _side: Any  # of an application inside another; it stands above this module
 
     @property
     def res(self) -> Exchange:

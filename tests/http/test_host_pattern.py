@@ -39,6 +39,32 @@ def test_a_star_takes_what_is_left_but_no_invalid_host() -> None:
     assert find_host("a/b", {"*": 1}) is None
 
 
+def test_an_address_in_another_spelling_has_its_port_too() -> None:
+    assert find_host("[0::1]:80", {"[::1]:80": 1, "[::1]": 2}) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "a", "A.example", "*.example.com", "a:80", "[::1]", "[::1]:80", "[::FFFF]", "10.0.0.1:1"],
+)
+def test_what_some_host_matches_is_taken(pattern: str) -> None:
+    host = f"x{pattern[1:]}" if pattern.startswith("*") else pattern
+    assert find_host(host, {check_host_pattern(pattern): 1}) == 1
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("*.example.com:3000", "*:80", "example.com.", "*.example.com.", "example.com.:80"),
+        *("example.com:", "example.com:080", "a:0", "[::1]:", "a:99999"),
+        *("[0:0::1]", "*.[::1]", "bücher.example"),
+    ],
+)
+def test_what_no_host_would_ever_match_is_refused(pattern: str) -> None:
+    with pytest.raises(ValueError, match="a host is"):
+        check_host_pattern(pattern)
+
+
 @pytest.mark.parametrize("pattern", ["", "a/b", "*.", "a.*.b", "http://a", "*a.com", "a b"])
 def test_what_is_no_host_is_refused(pattern: str) -> None:
     with pytest.raises(ValueError, match="a host is"):

@@ -2,7 +2,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohia.http.path import join_path, quote_segment, split_path, strip_prefix
+from ohia.http.path import (
+    join_path,
+    quote_path,
+    quote_segment,
+    relative_path,
+    split_path,
+    strip_prefix,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +91,46 @@ def test_the_rest_below_a_prefix(path: str, prefix: list[str], rest: str | None)
 def test_what_cannot_be_one_segment_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"segment|surrogates"):
         quote_segment(text)
+
+
+@pytest.mark.parametrize(
+    ("segments", "path"),
+    [
+        (["a"], "a"),
+        (["a", "b c", ""], "a/b c/"),
+        (["50%"], "50%"),
+        ([""], ""),
+        ([], None),
+        (["", "a"], None),
+        (["", ""], None),
+        (["a", "", "b"], None),
+        (["a", "", ""], None),
+        (["a/b"], None),
+        (["/a"], None),
+        (["a", "b/"], None),
+        (["a/", ""], None),
+        (["/"], None),
+        (["a\\b"], None),
+    ],
+)
+def test_segments_are_joined_where_the_whole_is_cut_at_the_same_places(
+    segments: list[str], path: str | None
+) -> None:
+    assert relative_path(segments) == path
+
+
+@given(st.lists(st.text("ab/\\%. ", max_size=3), min_size=1, max_size=5))
+def test_what_is_joined_is_cut_again_into_the_same(segments: list[str]) -> None:
+    path = relative_path(segments)
+    if path is not None:
+        assert path.replace("\\", "/").split("/") == segments
+        assert not path.startswith("/")
+
+
+def test_a_whole_path_is_quoted_segment_by_segment() -> None:
+    assert quote_path("50% off/a?b/é/") == "50%25%20off/a%3Fb/%C3%A9/"
+    with pytest.raises(ValueError, match="segment"):
+        quote_path("a/../b")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`send`: one file as the answer of a handler."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -8,6 +9,8 @@ import pytest
 
 from ohia import Context, Ohia
 from ohia.errors import NotFound
+from ohia.middleware.mount import mount
+from ohia.middleware.router import Router
 from ohia.middleware.send import send
 from ohia.testing import Client, Response
 from ohia.testing.client import UpgradeRefused
@@ -42,7 +45,8 @@ async def answer(root: Path, path: Any, method: str = "GET", **options: Any) -> 
         ("/a.txt", "a.txt"),
         ("a.txt", "a.txt"),
         ("/%61.txt", "a.txt"),
-        ("50%25%20off.txt", "50% off.txt"),
+        ("/50%25%20off.txt", "50% off.txt"),
+        ("50% off.txt", "50% off.txt"),
         (PurePosixPath("50% off.txt"), "50% off.txt"),
     ],
 )
@@ -55,13 +59,94 @@ async def test_it_sends_a_file_and_tells_which(root: Path, path: Any, text: str)
 @pytest.mark.parametrize(
     "path",
     [
-        *("/none", "", "/", "../outside.txt", "/%2e%2e/outside.txt", "%zz", ".hidden", "a.txt/"),
+        *("/none", "", "/", "../outside.txt", "/%2e%2e/outside.txt", "/%zz", ".hidden", "a.txt/"),
+        *(
+            "%61.txt",
+            "50%25%20off.txt",
+            "./a.txt",
+            "x//a.txt",
+            "a\x00b",
+            "\ud800",
+            "..\\outside.txt",
+        ),
         *(PurePosixPath("../outside.txt"), PurePosixPath("/etc/passwd"), PurePosixPath("%61.txt")),
         PurePosixPath("."),
     ],
 )
 async def test_where_there_is_nothing_to_send_it_raises_not_found(root: Path, path: Any) -> None:
     assert (await answer(root, path)).status == 404
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("/admin/key.txt", "/%61dmin/key.txt", "/admin%2Fkey.txt", "/admin%2fkey.txt"),
+        *("//admin/key.txt", "/%2Fadmin/key.txt", "/%2Fadmin%2Fkey.txt", "/admin//key.txt"),
+        *("/%2561dmin/key.txt", "/admin%252Fkey.txt", "/admin%5Ckey.txt", "/admin\\key.txt"),
+        *("/./admin/key.txt", "/x/../admin/key.txt", "/%2e/admin/key.txt", "/admin/./key.txt"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["wildcard", "wildcard below", "segment", "path", "cut path"])
+async def test_no_spelling_gets_past_a_guard(root: Path, kind: str, url: str) -> None:
+    (root / "admin").mkdir()
+    (root / "admin" / "key.txt").write_text("a secret")
+
+    async def guard(ctx: Context) -> None:
+        ctx.throw(401)
+
+    async def files(ctx: Context) -> None:
+        paths: dict[str, Callable[[], str]] = {
+            "wildcard": lambda: ctx.params["path"],
+            "wildcard below": lambda: f"/{ctx.params['path']}",
+            "segment": lambda: ctx.params["name"],
+            "path": lambda: ctx.path,
+            "cut path": lambda: ctx.path[1:],
+        }
+        await send(ctx, paths[kind](), root=root)
+
+    router = Router()
+    router.use("/admin", guard)
+    router.get("/:name" if kind == "segment" else "/*path", files)
+    routed, mounted = Ohia(env="test"), Ohia(env="test")
+    routed.use(router)
+    mounted.use(mount("/admin", guard), router)
+    for app in (routed, mounted):
+        async with Client(app, raise_errors=False) as client:
+            assert (await client.get(url)).status in {401, 404}, url
+
+
+@pytest.mark.parametrize("path", ["page.txt", PurePosixPath("errors/page.txt")])
+async def test_a_fixed_file_is_sent_whatever_was_asked_for(root: Path, path: Any) -> None:
+    (root / "errors").mkdir()
+    for name in ("page.txt", "errors/page.txt"):
+        (root / name).write_text("no such page")
+    app = Ohia(env="test")
+
+    @app.use
+    async def handler(ctx: Context) -> None:
+        ctx.status = 404
+        await send(ctx, path, root=root)
+
+    async with Client(app) as client:
+        for url in ("/a", "//a", "/a%2Fb", "/%zz"):
+            assert (await client.get(url)).text == "no such page"
+
+
+async def test_a_wildcard_names_files_and_folders_with_any_character(root: Path) -> None:
+    (root / "sub").mkdir()
+    (root / "sub" / "100% #1?.txt").write_text("odd")
+    (root / "sub" / "index.html").write_text("index")
+    app, router = Ohia(env="test"), Router(prefix="/files")
+    app.use(router)
+
+    @router.get("/*path")
+    async def files(ctx: Context) -> None:
+        await send(ctx, ctx.params["path"], root=root, index="index.html")
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/files/sub/100%25%20%231%3F.txt")).text == "odd"
+        assert (await client.get("/files/sub/")).text == "index"
+        assert (await client.get("/files/sub/index.html/")).status == 404
 
 
 async def test_an_index_answers_where_it_is_asked_for(root: Path) -> None:

@@ -77,3 +77,98 @@ async def test_a_socket_reaches_its_host() -> None:
         client.websocket("/", headers={"Host": "a.test"}) as socket,
     ):
         assert await socket.receive() == "a.test"
+
+
+def streaming(events: list[str]) -> Ohia:
+    """Return an application that streams inside its chain, and notes when what happens."""
+    app = Ohia(env="test", name="blog")
+
+    @app.use
+    async def resource(ctx: Any, next: Any) -> None:
+        ctx.before_send(lambda ctx: events.append(f"head of {ctx.app.name}"))
+        ctx.on_detach(lambda ctx: events.append(f"detached in {ctx.app.name}"))
+        ctx.on_finished(lambda error, ctx: events.append(f"finished in {ctx.app.name}: {error!r}"))
+        await next()
+        events.append("released")
+
+    @app.use
+    async def stream(ctx: Any) -> None:
+        async with ctx.stream() as out:
+            for piece in (b"one ", b"two "):
+                await out.write(piece)
+            events.append("written")
+            if ctx.path == "/broken":
+                raise OSError("broken")
+
+    return app
+
+
+async def upper(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in pieces:
+        yield piece.upper()
+
+
+async def test_a_stream_is_sent_while_the_frames_around_it_are_open() -> None:
+    events: list[str] = []
+    app = Ohia(env="test", name="outer")
+
+    @app.use
+    async def outside(ctx: Any, next: Any) -> None:
+        ctx.on_detach(lambda ctx: events.append(f"detached in {ctx.app.name}"))
+        ctx.response.filter(upper)
+        await next()
+        events.append(f"back in {ctx.app.name}")
+
+    app.use(vhost("a.test", streaming(events)), says("other"))
+    answer = await ask(app, "a.test")
+    assert (answer.text, answer.headers.get("content-length")) == ("ONE TWO ", None)
+    assert events == [
+        "detached in outer",
+        "detached in blog",
+        "head of blog",
+        "written",
+        "released",
+        "back in outer",
+        "finished in blog: None",
+    ]
+
+
+async def test_a_stream_that_breaks_is_cut_and_told_once() -> None:
+    events: list[str] = []
+    app, blog = Ohia(env="test", name="outer"), streaming(events)
+    app.on("error", lambda error: events.append(f"outer heard {error}"))
+    blog.on("error", lambda error: events.append(f"blog heard {error}"))
+    app.use(vhost("a.test", blog))
+    async with Client(app, raise_errors=False) as client:
+        with pytest.raises(ConnectionError):
+            await client.get("/broken", headers={"Host": "a.test"})
+    assert events[-2:] == ["blog heard broken", "finished in blog: OSError('broken')"]
+
+
+async def test_a_socket_is_detached_before_it_is_long_and_open_around_it() -> None:
+    events: list[str] = []
+    app, chat = Ohia(env="test", name="outer"), Ohia(env="test", name="chat")
+
+    @app.use
+    async def outside(ctx: Any, next: Any) -> None:
+        ctx.set("X-Outer", "1")
+        ctx.on_detach(lambda ctx: events.append(f"detached in {ctx.app.name}"))
+        await next()
+        events.append(f"back in {ctx.app.name}")
+
+    @chat.use
+    async def echo(ctx: Any) -> None:
+        socket = await ctx.upgrade()
+        events.append("open")
+        await socket.send(await socket.receive())
+
+    app.use(vhost({"a.test": chat}))
+    async with (
+        Client(app) as client,
+        client.websocket("/", headers={"Host": "a.test"}) as socket,
+    ):
+        assert socket.headers["x-outer"] == "1"
+        assert events == ["detached in outer", "open"]
+        await socket.send("hello")
+        assert await socket.receive() == "hello"
+    assert events == ["detached in outer", "open", "back in outer"]

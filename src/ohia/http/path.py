@@ -8,7 +8,14 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, unquote_to_bytes
 
-__all__ = ["join_path", "quote_segment", "split_path", "strip_prefix"]
+__all__ = [
+    "join_path",
+    "quote_path",
+    "quote_segment",
+    "relative_path",
+    "split_path",
+    "strip_prefix",
+]
 
 UNREADABLE = re.compile(rb"%(?![0-9A-Fa-f]{2})|%00|\x00")
 
@@ -55,6 +62,20 @@ def strip_prefix(path: str, prefix: Sequence[str]) -> str | None:
     return f"/{parts[count]}" if len(parts) > count else ""
 
 
+def relative_path(segments: Sequence[str]) -> str | None:
+    """Join decoded `segments` to a path that everybody cuts at the same places, else None.
+
+    So none of them is empty but the last, and none holds a slash of either kind.
+
+    >>> relative_path(["a", "b", ""]), relative_path(["a/b"]), relative_path(["", "a"])
+    ('a/b/', None, None)
+    """
+    text = "/".join(segments)
+    if text.count("/") != len(segments) - 1 or "\\" in text or "//" in text or text[:1] == "/":
+        return None
+    return text
+
+
 def quote_segment(text: str) -> str:
     """Percent-encode `text` so that it is one segment, which decodes to it again.
 
@@ -67,6 +88,15 @@ def quote_segment(text: str) -> str:
     if text in {".", ".."} or "\x00" in text:
         raise ValueError(f"{text!r} cannot be a segment of a path")
     return quote(text, IN_SEGMENT, errors="strict")
+
+
+def quote_path(path: str) -> str:
+    """Percent-encode a decoded `path`, segment by segment; ValueError as from `quote_segment`.
+
+    >>> quote_path("50% off/é")
+    '50%25%20off/%C3%A9'
+    """
+    return "/".join(map(quote_segment, path.split("/")))
 
 
 def join_path(prefix: str, path: str) -> str:

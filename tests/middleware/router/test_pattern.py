@@ -154,6 +154,10 @@ def test_a_path_is_built(template: str, values: dict[str, object], path: str) ->
         ("/users/:id:int", {"id": "x"}, "cannot be id"),
         ("/users", {"id": 1}, "no parameter id"),
         ("/files/*path", {"path": "../x"}, "cannot be path"),
+        ("/*path", {"path": "/evil.com"}, "cannot be path"),
+        ("/*path", {"path": "\\evil.com"}, "cannot be path"),
+        ("/*path", {"path": "a//b"}, "cannot be path"),
+        ("/*path", {"path": "/"}, "cannot be path"),
     ],
 )
 def test_values_that_the_route_would_not_read_are_refused(

@@ -1,11 +1,12 @@
 import uuid
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from ohia import Ohia
 from ohia.errors import HTTPError
+from ohia.middleware.mount import mount
 from ohia.middleware.router import Router
 from ohia.testing import Client
 from ohia.testing.client import Response
@@ -89,6 +90,14 @@ async def test_all_and_register_take_the_methods_that_have_no_verb() -> None:
     for line in ("BREW /any", "GET /any", "PROPFIND /dav", "MKCOL /dav"):
         assert (await ask(app, line)).status == 200
     assert (await ask(app, "GET /dav")).headers["allow"] == "PROPFIND, MKCOL"
+
+
+async def test_one_method_is_given_as_text() -> None:
+    router = Router(methods="get")
+    router.register("/x", "post", show)
+    assert [each.methods for each in router.routes] == [("POST",)]
+    assert (await ask(application(router), "POST /x")).status == 200
+    assert (await ask(application(router), "PUT /x")).status == 501
 
 
 async def test_one_route_may_have_several_paths_and_runs_once() -> None:
@@ -190,12 +199,69 @@ async def test_a_typed_parameter_is_a_value_of_its_type() -> None:
         "/./names/x",
     ],
 )
-async def test_what_no_route_means_goes_downstream(path: str) -> None:
+async def test_what_no_route_means_is_not_found(path: str) -> None:
     router = Router()
     router.get("/users/:id:int", show)
     router.get("/names/:name", show)
     router.get("/files/*path", show)
     assert (await ask(application(router), f"GET {path}")).status == 404
+
+
+UNCLEAR = ["/files//a", "/files/a//b", "/files/a%2Fb", "/files/%2fa", "/files/a%5Cb", "/files/a//"]
+
+
+@pytest.mark.parametrize("path", UNCLEAR)
+async def test_a_wildcard_lets_nothing_through_that_others_may_cut_otherwise(path: str) -> None:
+    async def downstream(ctx: Any) -> None:
+        ctx.body = "downstream"
+
+    router = Router()
+    router.get("/files/*path", show)
+    app = application(router, downstream)
+    assert (await ask(app, f"GET {path}")).status == 404
+    assert (await ask(app, f"POST {path}")).text == "downstream"  # is not the route's
+    assert (await ask(app, "GET /files/a/b")).json()["params"] == {"path": "a/b"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/admin/users/7", "/admin/users/a%2Fb", "/admin//users/7", "/admin/users/a%5C"),
+        *("/admin/./users/7", "/admin/%2e/users/7", "/admin/x/../users/7", "/admin/.."),
+        *("/admin/%zz", "/admin/%ff", "/admin/%00", "/%61dmin/%c0%af", "/admin/users/7%"),
+    ],
+)
+async def test_a_wildcard_that_guards_other_routes_is_never_passed_over(path: str) -> None:
+    async def guard(ctx: Any, next: Any) -> None:
+        ctx.throw(401)
+
+    async def downstream(ctx: Any) -> None:
+        ctx.body = "downstream"
+
+    router = Router()
+    router.all("/admin/*rest", guard)
+    router.get("/admin/users/:name", show)
+    app = application(router, mount("/admin", downstream))
+    assert (await ask(app, f"GET {path}")).status in {401, 404}
+
+
+@pytest.mark.parametrize("path", ["*", "/none/..", "/none/%zz", "/users/x/.."])
+async def test_what_no_route_would_take_goes_downstream_however_it_is_spelled(path: str) -> None:
+    async def downstream(ctx: Any) -> None:
+        ctx.body = "downstream"
+
+    router = Router()
+    router.get("/users/:id:int", show)
+    router.post("/*rest", show)
+    assert (await ask(application(router, downstream), f"GET {path}")).text == "downstream"
+
+
+async def test_the_clear_one_of_several_paths_of_a_route_counts() -> None:
+    router = Router(exclusive=True)
+    router.get(["/names/*rest", "/names/:name"], show)
+    router.get("/*rest", show)
+    shown = (await ask(application(router), "GET /names/a%2Fb")).json()
+    assert shown["params"] == {"name": "a/b"}
 
 
 async def test_a_literal_is_met_in_any_spelling_of_its_characters() -> None:
@@ -434,10 +500,18 @@ def test_a_router_cannot_be_inside_itself_nor_have_a_host_inside_another() -> No
         outer.use(Router(host="example.com"))
 
 
+@pytest.mark.parametrize("options", [{"exclusive": True}, {"throw": True}, {"methods": ["GET"]}])
+def test_what_the_outermost_router_decides_is_not_said_inside(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"`{next(iter(options))}` is for the router that"):
+        Router().use(Router(**options))
+    Router(**options).use(Router(**options))
+    Router(**options).use(Router())
+
+
 # --- parameters ----------------------------------------------------------------------------------
 
 
-async def test_param_handlers_run_once_in_the_order_of_the_path() -> None:
+async def test_param_handlers_run_once_for_each_value_in_the_order_of_the_path() -> None:
     router, seen = Router(), list[Any]()
 
     @router.param("b")
@@ -456,7 +530,80 @@ async def test_param_handlers_run_once_in_the_order_of_the_path() -> None:
     router.get("/:c", tells("other"))
     app = application(router)
     await ask(app, "GET /x/7")
-    assert seen == ["x", 7]
+    assert seen == ["x", 7, "7"]  # two routes read it in two ways
+
+
+def owns(*names: str) -> Any:
+    """Return a `param` handler that lets in nothing but `names`."""
+
+    async def owns(value: Any, ctx: Any, next: Any) -> None:
+        ctx.assert_(value in names, 403)
+        await next()
+
+    return owns
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/mine/mine", 200), ("/theirs/mine", 403), ("/mine/theirs", 403)]
+)
+@pytest.mark.parametrize(
+    "templates",
+    [
+        ["/:a/:b"],  # two parameters, one handler
+        ["/:a/:x", "/:x/:a"],  # one parameter, two places
+        ["/:b/*a"],
+        ["/:a/*x", "/:x/*a"],
+    ],
+)
+async def test_each_value_is_checked_where_handlers_are_shared(
+    templates: list[str], path: str, status: int
+) -> None:
+    router, check = Router(), owns("mine")
+    for name in ("a", "b"):
+        router.param(name, check)
+    for template in templates:
+        router.get(template, tells(template))
+    assert (await ask(application(router), f"GET {path}")).status == status
+
+
+async def test_a_handler_may_put_what_it_found_in_place_of_the_value() -> None:
+    router = Router(prefix="/:user")
+
+    @router.param("user")
+    async def find(value: str, ctx: Any, next: Any) -> None:
+        ctx.params["user"] = {"name": value}
+        await next()
+
+    router.use(tells("all"))
+    router.use("/a", tells("some"))
+    router.get("/a", show)
+    shown = (await ask(application(router), "GET /tobi/a")).json()
+    assert shown["params"] == {"user": {"name": "tobi"}}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/x", 200), ("/x/mine", 200), ("/x/theirs", 403)])
+async def test_a_handler_of_an_optional_parameter_in_a_prefix(path: str, status: int) -> None:
+    router = Router(prefix="/x{/:id}")
+    router.param("id", owns("mine"))
+    router.use(tells("use"))
+    router.get("/", tells("route"))
+    assert (await ask(application(router), f"GET {path}")).status == status
+
+
+async def test_what_a_router_uses_has_the_parameters_of_its_own_routes() -> None:
+    first, second, outer = Router(), Router(prefix="/:b"), Router()
+    first.get("/:a", tells("first"))
+    second.param("b", owns("mine"))
+    second.use(tells("use"))
+    second.get("/", tells("second"))
+    outer.use(first, second)
+    app = application(outer)
+    assert (await ask(app, "GET /mine")).json() == [
+        ["first", {"a": "mine"}],
+        ["use", {"a": "mine", "b": "mine"}],
+        ["second", {"a": "mine", "b": "mine"}],
+    ]
+    assert (await ask(app, "GET /theirs")).status == 403
 
 
 async def test_a_param_handler_may_answer_itself_and_is_for_routers_inside_too() -> None:
@@ -490,6 +637,23 @@ def test_paths_are_built_by_name() -> None:
         router.get("/other", show, name="user")
 
 
+def test_a_name_is_not_compared_with_all_others() -> None:
+    class Name(str):
+        __slots__ = ()
+        compared: ClassVar[list[str]] = []
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            self.compared.append(self)
+            return super().__eq__(other)
+
+    router = Router()
+    for number in range(100):
+        router.get(f"/{number}", show, name=Name(f"route {number}"))
+    assert router.url_for(Name("route 7")) == "/7"
+    assert len(Name.compared) < 100
+
+
 @pytest.mark.parametrize(
     ("source", "destination", "path", "location"),
     [
@@ -497,6 +661,11 @@ def test_paths_are_built_by_name() -> None:
         ("/old/:id", "/new/:id", "/old/a%2Fb", "/new/a%2Fb"),
         ("/old/:id", "/:id", "/old/%2Fevil.com", "/%2Fevil.com"),
         ("/old/:id", "/:id", "/old/%5Cevil.com", "/%5Cevil.com"),
+        ("/old/*path", "/*path", "/old/a%20b/c/", "/a%20b/c/"),
+        ("/old{/:id}", "/new{/:id}", "/old", "/new"),
+        ("{/:language}/old", "{/:language}/new", "/fr/old", "/fr/new"),
+        ("{/:language}/old", "{/:language}/new", "/old", "/new"),
+        ("/old{/:id}", "/new{/:id}", "/old/1", "/new/1"),
         ("/old", "http://example.com/x", "/old", "http://example.com/x"),
         ("/old/:id", "user", "/old/7", "/users/7"),
         ("home", "/start", "/home", "/start"),
@@ -510,6 +679,41 @@ async def test_redirects(source: str, destination: str, path: str, location: str
     router.redirect(source, destination)
     answer = await ask(application(router), f"GET {path}")
     assert (answer.status, answer.headers["location"]) == (301, location)
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "path"),
+    [
+        ("/old/*path", "/*path", "/old//evil.com"),
+        ("/old/*path", "/*path", "/old/%2Fevil.com"),
+        ("/old/*path", "/*path", "/old/%5Cevil.com"),
+        ("/old/*path", "/*path", "/old/\\evil.com"),
+        ("/old/*path", "/*path", "/old/%2e%2e%2fa"),
+        ("/old/*path", "everything", "/old//evil.com"),
+        ("/old/:id", "user", "/old/x"),  # what the route would not read
+        ("/old{/:id}", "/new/:id", "/old"),
+        ("/old{/:id}", "user", "/old"),
+    ],
+)
+async def test_a_redirect_that_leads_nowhere_is_a_404(
+    source: str, destination: str, path: str
+) -> None:
+    router = Router()
+    router.get("/users/:id:int", show, name="user")
+    router.post("/*path", show, name="everything")
+    router.redirect(source, destination)
+    answer = await ask(application(router), f"GET {path}")
+    assert (answer.status, answer.headers.get("location")) == (404, None)
+
+
+def test_no_path_that_is_built_or_redirected_to_leads_to_another_host() -> None:
+    router = Router()
+    router.get("/*path", show, name="everything")
+    for path in ("/evil.com", "\\evil.com", "/\\evil.com"):
+        with pytest.raises(ValueError, match="cannot be path"):
+            router.url_for("everything", path=path)
+    with pytest.raises(ValueError, match="empty or dot segment"):
+        router.redirect("/old", "//evil.com")
 
 
 async def test_a_redirect_has_the_status_it_is_given_and_any_method() -> None:
@@ -585,6 +789,19 @@ async def test_an_answer_from_downstream_stays() -> None:
     router.get("/x", show)
     answer = await ask(application(router, catch_all), "POST /x")
     assert (answer.status, answer.text) == (200, "caught")
+
+
+@pytest.mark.parametrize("line", ["POST /x", "PROPFIND /x", "OPTIONS /x", "BREW /none"])
+async def test_a_404_with_a_body_from_downstream_stays(line: str) -> None:
+    async def not_found(ctx: Any) -> None:
+        ctx.status = 404
+        ctx.body = {"error": "none"}
+
+    router = Router(throw=True)
+    router.get("/x", show)
+    answer = await ask(application(router, not_found), line)
+    assert (answer.status, answer.json()) == (404, {"error": "none"})
+    assert "allow" not in answer.headers
 
 
 async def test_a_404_of_a_route_stays_one() -> None:

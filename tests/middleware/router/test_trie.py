@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ohia.http.path import split_path
 from ohia.middleware.router.pattern import Wildcard, parse_template
-from ohia.middleware.router.trie import Node, insert, walk
+from ohia.middleware.router.trie import UNCLEAR, Node, insert, walk
 
 
 def tree(*templates: str) -> Node[list[str]]:
@@ -65,7 +65,15 @@ def work(function: Callable[[], object]) -> int:
         ("/users/a%2Fb", {"/users/:name": ("a/b",)}),
         ("/files/a/b", {"/files/*path": ("a/b",)}),
         ("/files/a/", {"/files/*path": ("a/",)}),
-        ("/files//", {"/files/*path": ("/",)}),
+        ("/files/a%20b/50%25", {"/files/*path": ("a b/50%",)}),
+        ("/files//", {"/files/*path": (UNCLEAR,)}),
+        ("/files//a", {"/files/*path": (UNCLEAR,)}),
+        ("/files/a//b", {"/files/*path": (UNCLEAR,)}),
+        ("/files/a//", {"/files/*path": (UNCLEAR,)}),
+        ("/files/a%2Fb", {"/files/*path": (UNCLEAR,)}),
+        ("/files/%2Fa", {"/files/*path": (UNCLEAR,)}),
+        ("/files/a%5cb", {"/files/*path": (UNCLEAR,)}),
+        ("/files/a\\b", {"/files/*path": (UNCLEAR,)}),
         ("/files/", {}),
         ("/files", {}),
         ("/none", {}),

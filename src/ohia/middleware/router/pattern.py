@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ohia.http.path import quote_segment
+from ohia.http.path import quote_path, quote_segment, relative_path
 
 __all__ = ["TYPES", "Pattern", "Segment", "Slot", "Type", "Wildcard", "parse_template"]
 
@@ -75,7 +75,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Wildcard:
-    """`*name`: all that is left of the path, not empty."""
+    """`*name`: all that is left of the path, not empty, and cut alike by whoever reads it."""
 
     name: str
 
@@ -191,7 +191,7 @@ class Pattern:
     def _build(self, tokens: tuple[Token, ...], values: Mapping[str, object]) -> Iterator[str]:
         for token in tokens:
             if isinstance(token, str):
-                yield "/".join(map(quote_segment, token.split("/")))
+                yield quote_path(token)
             elif isinstance(token, Group):
                 if all(name in values for name in _names(token)) and any(_names(token)):
                     yield from self._build(token.tokens, values)
@@ -208,10 +208,11 @@ def _names(group: Group) -> list[str]:
 
 def _write(token: Parameter | Wildcard, text: str, template: str) -> str:
     try:
-        if not text:
+        is_rest = isinstance(token, Wildcard)
+        if not text or (is_rest and relative_path(text.split("/")) is None):
             raise ValueError  # noqa: TRY301 - told as any other
         if isinstance(token, Wildcard):
-            return "/".join(map(quote_segment, text.split("/")))
+            return quote_path(text)
         token.type(text)
         return quote_segment(text)
     except ValueError:

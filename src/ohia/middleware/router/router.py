@@ -78,7 +78,7 @@ class Router:
         host: str | Sequence[str] | None = None,
         exclusive: bool = False,
         strict: bool = False,
-        methods: Iterable[str] = METHODS,
+        methods: str | Iterable[str] = METHODS,
         types: Mapping[str, Type] | None = None,
         throw: bool = False,
         _name: str | None = None,
@@ -86,17 +86,20 @@ class Router:
         self.prefix: str = prefix.removesuffix("/")
         self.exclusive = exclusive
         self.strict = strict
-        self.methods: frozenset[str] = frozenset(map(_method, methods))
+        self.methods: frozenset[str] = frozenset(map(_method, _strings(methods)))
         self.throw = throw
         self._name = _name or f"router {self.prefix}".rstrip()
         self._types = {**TYPES, **(types or {})}
         self._pattern = self._parse(self.prefix)
         self._hosts = dict.fromkeys(map(check_host_pattern, _strings(host or ())), self)
         self._entries: list[Route | _Use] = []
+        self._own: dict[str, Route] = {}
         self._handlers: list[tuple[str, Handler]] = []
         self._outer: list[Router] = []
         self._table: Table | None = None
         self._layers: tuple[Layer, ...] | None = None
+        self._patterns: dict[str, Pattern] = {}
+        """By the names of routes, where `_layers` is."""
 
     # --- registering ---------------------------------------------------------------------------
 
@@ -143,19 +146,21 @@ class Router:
     def register(
         self,
         path: str | Sequence[str],
-        methods: Iterable[str] | None,
+        methods: str | Iterable[str] | None,
         *middleware: Callable[..., Any],
         name: str | None = None,
     ) -> Route:
-        """Answer `methods`, None for any, on `path`, or on each of several."""
+        """Answer `methods`, one or several, None for any, on `path`, or on each of several."""
         paths = tuple(_strings(path))
         for each in paths:
             self._full(self._pattern, each).check()
-        if name is not None and any(each.name == name for each in self._own_routes()):
+        if name in self._own:
             raise ValueError(f"two routes of the name {name!r}")
         compose(*middleware)  # what could never run is told now
-        verbs = None if methods is None else tuple(_with_head(methods))
+        verbs = None if methods is None else tuple(_with_head(_strings(methods)))
         route = Route(paths, verbs, name, list(middleware), self._changed)
+        if name is not None:
+            self._own[name] = route
         self._entries.append(route)
         self._changed()
         return route
@@ -199,7 +204,16 @@ class Router:
             raise ValueError("a router with a host is used by the application, not by a router")
         if router is self or router in self._all_outer():
             raise ValueError("a router cannot be inside of itself")
+        router._check_outer(self)
         router._outer.append(self)
+
+    def _check_outer(self, outer: "Router") -> None:
+        """Refuse what only the outermost router decides, if `outer` would decide otherwise."""
+        usual = {"exclusive": False, "throw": False, "methods": frozenset(METHODS)}
+        for option, default in usual.items():
+            own = getattr(self, option)
+            if own not in (default, getattr(outer, option)):
+                raise ValueError(f"`{option}` is for the router that the application uses")
 
     def _all_outer(self) -> "Iterator[Router]":
         for each in self._outer:
@@ -213,7 +227,7 @@ class Router:
     def param(self, name: str, handler: Any = None) -> Any:
         """Run `handler(value, ctx, next)` before routes whose path has the parameter `name`.
 
-        Once a request, in the order of the parameters in the path. Also a decorator.
+        Once for each such place in a path, in their order. Also a decorator.
         """
         if handler is None:
             return functools.partial(self.param, name)
@@ -225,25 +239,28 @@ class Router:
         """Redirect `source`, a path or the name of a route, to `destination`.
 
         That is a path, whose parameters are taken from the source; a whole URL; or the name of
-        a route.
+        a route. Parameters that it would not read, or that are missing, are a 404.
         """
-        target = None
-        if destination.startswith("/"):
-            target = self._parse(destination)
+        is_path = destination.startswith(("/", "{"))
+        fixed = self._parse(destination).check() if is_path else None
 
         async def redirect(ctx: Any) -> None:  # noqa: ANN401 - any application's ctx
-            if target is not None:
-                url = target.build({name: ctx.params[name] for name in target.names})
-            elif "://" in destination:
-                url = destination
-            else:
-                names = self._named(destination).names
-                values = {name: ctx.params[name] for name in names if name in ctx.params}
-                url = ctx.mount_path + self.url_for(destination, values)
-            ctx.redirect(url, status=status)
+            if "://" in destination:
+                ctx.redirect(destination, status=status)
+                return
+            pattern = fixed or self._named(destination)
+            values = {name: ctx.params[name] for name in pattern.names if name in ctx.params}
+            try:
+                path = pattern.build(values)
+            except ValueError:
+                raise http_error(404) from None
+            ctx.redirect(path if fixed else ctx.mount_path + path, status=status)
 
-        path = source if source.startswith(("/", "{")) else self._own(source)
-        return self.all(path, redirect)
+        if source.startswith(("/", "{")):
+            return self.all(source, redirect)
+        if source not in self._own:
+            raise LookupError(f"no route has the name {source!r}")
+        return self.all(self._own[source].paths[0], redirect)
 
     # --- names ---------------------------------------------------------------------------------
 
@@ -280,19 +297,10 @@ class Router:
         return f"{path}?{search}" if search else path
 
     def _named(self, name: str) -> Pattern:
-        for layer in self._flat():
-            if layer.name == name:
-                return layer.patterns[0]
-        raise LookupError(f"no route has the name {name!r}")
-
-    def _own(self, name: str) -> str:
-        for route in self._own_routes():
-            if route.name == name:
-                return route.paths[0]
-        raise LookupError(f"no route has the name {name!r}")
-
-    def _own_routes(self) -> list[Route]:
-        return [each for each in self._entries if isinstance(each, Route)]
+        self._flat()
+        if name not in self._patterns:
+            raise LookupError(f"no route has the name {name!r}")
+        return self._patterns[name]
 
     # --- the table -----------------------------------------------------------------------------
 
@@ -317,6 +325,8 @@ class Router:
             layers: list[Layer] = []
             self._collect(_Place(parse_template(""), (), ()), layers)
             self._layers = tuple(layers)
+            named = [each for each in reversed(layers) if each.name is not None]
+            self._patterns = {str(each.name): each.patterns[0] for each in named}
         return self._layers
 
     def _collect(self, place: _Place, layers: list[Layer]) -> None:
@@ -382,7 +392,9 @@ class Router:
         if plan is None:
             match = table.match(method, path)
             if isinstance(match, Miss):
-                return await self._pass(ctx, next, match.allowed)
+                if match.is_unclear:
+                    raise http_error(404)
+                return await self._pass(ctx, next, match.allowed, table)
             plan, params, entered = match
             if entered is not None:
                 ctx.entered_routes = {**getattr(ctx, "entered_routes", {}), **entered}
@@ -395,21 +407,25 @@ class Router:
     def _compile(self, *, checked: bool) -> Table:
         return Table(self._flat(), exclusive=self.exclusive, checked=checked)
 
-    async def _pass(self, ctx: Any, next: Next, allowed: tuple[str, ...]) -> Any:  # noqa: ANN401
+    async def _pass(
+        self,
+        ctx: Any,  # noqa: ANN401 - any application's
+        next: Next,
+        allowed: tuple[str, ...],
+        table: Table,
+    ) -> Any:  # noqa: ANN401 - as downstream
         """Go downstream; if nobody answers there, tell what would have been answered.
 
         By then the routers in between have added the methods that they allow.
         """
         ctx.allowed_methods = dict.fromkeys([*getattr(ctx, "allowed_methods", ()), *allowed])
         result = await next()
-        if ctx.status == 404 and ctx.writable:
-            self._refuse(ctx, list(ctx.allowed_methods))
+        if ctx.status == 404 and ctx.body is None and ctx.writable:
+            is_known = ctx.method in self.methods or ctx.method in table.methods
+            self._refuse(ctx, list(ctx.allowed_methods), is_known=is_known)
         return result
 
-    def _refuse(self, ctx: Any, allowed: list[str]) -> None:  # noqa: ANN401 - any application's
-        is_known = ctx.method in self.methods or any(
-            ctx.method in (layer.methods or ()) for layer in self._flat()
-        )
+    def _refuse(self, ctx: Any, allowed: list[str], *, is_known: bool) -> None:  # noqa: ANN401
         if is_known and not allowed:
             return
         headers = {"Allow": ", ".join(allowed)} if allowed else {}

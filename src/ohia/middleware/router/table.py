@@ -4,14 +4,16 @@ A layer is a route or what `use` added. Chains are composed at first use and kep
 set of layers that some request has matched.
 """
 
-from collections.abc import Callable, Coroutine, Iterable
+import itertools
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 from ohia import Next, compose
 from ohia.http.path import split_path
 from ohia.middleware.router.pattern import Pattern, Segment, Slot, Wildcard
-from ohia.middleware.router.trie import Node, insert, walk
+from ohia.middleware.router.trie import UNCLEAR, Node, insert, walk
 
 __all__ = ["Layer", "Miss", "Plan", "Scope", "Table"]
 
@@ -59,6 +61,8 @@ class Variant:
     template: str
     names: tuple[str, ...]
     rank: tuple[int, ...]
+    places: tuple[object, ...] = ()
+    """Where each of `names` is read, and how: the same place, the same value."""
 
 
 @dataclass(eq=False, slots=True)
@@ -81,9 +85,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """No route: the methods that would have found one."""
+    """No route: the methods that would have found one.
+
+    `is_unclear`: there is one, but for a path that others may read otherwise. It is not passed
+    over, since it may be a guard.
+    """
 
     allowed: tuple[str, ...] = ()
+    is_unclear: bool = False
 
 
 Entered = dict[Layer, tuple[str, Params]]
@@ -102,13 +111,14 @@ class Table:
         self.fixed: dict[tuple[str, str], Plan] = {}
         """By method and path, where neither has a parameter: filled as they are asked for."""
         self._literals: set[str] = set()
-        self._methods: set[str] = {"GET"}
+        self.methods: set[str] = set()
+        """Those that some route names."""
         self._covering: list[Variant] = []
         self._plans: dict[tuple[Variant, ...], Plan] = {}
         self._exclusive = exclusive
         self._checked = checked
         for layer in layers:
-            self._methods.update(layer.methods or ())
+            self.methods.update(layer.methods or ())
             self._add(layer)
 
     def _add(self, layer: Layer) -> None:
@@ -121,7 +131,9 @@ class Table:
             for segments in pattern.variants():
                 names = tuple(name for segment in segments for name in _names(segment))
                 rank = tuple(map(_rank, segments))
-                self._place(Variant(layer, number, pattern.template, names, rank), segments)
+                places = tuple(_places(segments))
+                variant = Variant(layer, number, pattern.template, names, rank, places)
+                self._place(variant, segments)
                 number += 1
 
     def _place(self, variant: Variant, segments: tuple[Segment, ...]) -> None:
@@ -145,13 +157,13 @@ class Table:
         """Find what answers `method` on the raw `path`."""
         segments = split_path(path)
         if segments is None or not DOTS.isdisjoint(segments):
-            return Miss()
+            return self._match_unclear(method, path)
         found: Found = []
         walk(self.root, segments, 0, (), found)
         if len(found) == 1:
             leaf, values = found[0]
             plan = leaf.plans.get(method)
-            if plan is not None:
+            if plan is not None and not (values and values[-1] is UNCLEAR):
                 if len(values) == 1:
                     return plan, {plan.names[0]: values[0]}, None
                 return plan, dict(zip(plan.names, values, strict=True)), None
@@ -160,7 +172,7 @@ class Table:
     def _match(self, method: str, path: str, found: Found) -> Match | Miss:
         every = sorted(
             ((variant, values) for leaf, values in found for variant in leaf.variants),
-            key=lambda each: (each[0].layer.index, each[0].number),
+            key=lambda each: (each[0].layer.index, _is_unclear(each[1]), each[0].number),
         )
         first = {variant.layer: (variant, values) for variant, values in reversed(every)}
         layers = [first[layer] for layer in sorted(first, key=lambda layer: layer.index)]
@@ -170,6 +182,8 @@ class Table:
             return Miss(_methods(routes))
         if self._exclusive:
             chosen = [min(chosen, key=lambda each: each[0].rank)]
+        if any(_is_unclear(values) for _, values in chosen):
+            return Miss(is_unclear=True)
         scopes = _scopes(variant for variant, _ in chosen)
         uses = [each for each in layers if _holds_in(scopes, each[0].layer)]
         plan = self._plan(chosen, uses)
@@ -177,9 +191,18 @@ class Table:
             self._keep(plan, method, path, found)
         return plan, *_params(chosen, uses)
 
+    def _match_unclear(self, method: str, path: str) -> Miss:
+        """Say of a `path` that nobody should interpret whether somebody might by a route here."""
+        if not path.startswith("/"):
+            return Miss()
+        found: Found = []
+        walk(self.root, [unquote(each) for each in path[1:].split("/")], 0, (), found)
+        layers = (variant.layer for leaf, _ in found for variant in leaf.variants)
+        return Miss(is_unclear=any(each.is_route and each.allows(method) for each in layers))
+
     def _keep(self, plan: Plan, method: str, path: str, found: Found) -> None:
         """Remember `plan` where the next request finds it sooner."""
-        if method not in self._methods:
+        if method != "GET" and method not in self.methods:
             return  # a client may make up as many as it likes
         if len(found) == 1:
             found[0][0].plans[method] = plan
@@ -199,13 +222,17 @@ class Table:
         scopes = _scopes(routes)
         covering = [each for each in self._covering if _holds_in(scopes, each.layer)]
         members: list[Callable[..., Any]] = []
-        handled: set[Callable[..., Any]] = set()
+        handled: set[object] = set()
+        first = entered = routes[0]
+        places = _read_at(*matched[len(routes) :], first)  # follows ctx.params
         for variant in sorted((*matched, *covering), key=lambda each: each.layer.index):
-            if variant.layer.is_route and len(routes) > 1:
-                members.append(_entering(variant.layer))
-            members.extend(_handling(variant, handled))
+            route = _route_of(variant, [entered, *routes])
+            if route is not entered:
+                members.append(_entering(route.layer))
+                places.update(_read_at(route))
+                entered = route
+            members.extend(_handling(variant, places, handled))
             members.extend(variant.layer.middleware)
-        first = routes[0]
         return Plan(compose(members, checked=self._checked).first, first.names, first.template)
 
 
@@ -213,6 +240,19 @@ def _names(segment: Segment) -> list[str]:
     if isinstance(segment, Wildcard):
         return [segment.name]
     return [each.name for each in segment.parameters] if isinstance(segment, Slot) else []
+
+
+def _places(segments: Iterable[Segment]) -> Iterator[object]:
+    """Yield where each parameter of `segments` is read, and how."""
+    for at, segment in enumerate(segments):
+        if isinstance(segment, Wildcard):
+            yield at
+        elif isinstance(segment, Slot):
+            yield from ((at, segment.key, number) for number in range(len(segment.parameters)))
+
+
+def _is_unclear(values: Values) -> bool:
+    return bool(values) and values[-1] is UNCLEAR
 
 
 def _rank(segment: Segment) -> int:
@@ -239,6 +279,14 @@ def _methods(routes: Matched) -> tuple[str, ...]:
 
 def _scopes(routes: Iterable[Variant]) -> set[Scope]:
     return {scope for variant in routes for scope in variant.layer.scopes}
+
+
+def _route_of(variant: Variant, routes: Iterable[Variant]) -> Variant:
+    """Return `variant` if it is a route, else the first of `routes` that it stands before."""
+    layer = variant.layer
+    if layer.is_route:
+        return variant
+    return next(each for each in routes if layer.scopes[-1] in each.layer.scopes)
 
 
 def _holds_in(scopes: set[Scope], layer: Layer) -> bool:
@@ -272,13 +320,22 @@ def _entering(layer: Layer) -> Callable[..., Any]:
     return enter
 
 
-def _handling(variant: Variant, handled: set[Callable[..., Any]]) -> Iterable[Callable[..., Any]]:
-    """Yield the `param` handlers of a layer, by the order of its path; each once in a chain."""
-    for name in variant.names:
+def _read_at(*variants: Variant) -> dict[str, object]:
+    """Return for each parameter of `variants` the place where it is read, the last one's."""
+    pairs = (zip(each.names, each.places, strict=True) for each in variants)
+    return dict(itertools.chain.from_iterable(pairs))
+
+
+def _handling(
+    variant: Variant, places: Mapping[str, object], handled: set[object]
+) -> Iterator[Callable[..., Any]]:
+    """Yield the `param` handlers of a layer, by the order of its path; once for each place."""
+    for name in (each for each in variant.names if each in places):
         for scope in variant.layer.scopes:
             for parameter, handler in scope.handlers:
-                if parameter == name and handler not in handled:
-                    handled.add(handler)
+                key = (name, places[name], handler)
+                if parameter == name and key not in handled:
+                    handled.add(key)
                     yield _parameter_step(name, handler)
 
 

@@ -8,13 +8,17 @@ most once for a path, so the time is bounded by the templates, and is linear in 
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
+from ohia.http.path import relative_path
 from ohia.middleware.router.pattern import Segment, Slot, Wildcard
 
-__all__ = ["Node", "insert", "walk"]
+__all__ = ["UNCLEAR", "Node", "insert", "walk"]
 
 Item = TypeVar("Item")
 
 Values = tuple[Any, ...]
+
+UNCLEAR = object()
+"""The value of a wildcard that would not say where its segments end: see `relative_path`."""
 
 
 class Node(Generic[Item]):
@@ -76,7 +80,8 @@ def walk(  # noqa: C901, PLR0912, PLR0915 - each call less is paid less
         segment = segments[at]
         at += 1
         if node.rest is not None and (segment or at < count):
-            found.append((node.rest, (*values, "/".join(segments[at - 1 :]))))
+            rest = relative_path(segments[at - 1 :]) or UNCLEAR
+            found.append((node.rest, (*values, rest)))
         if node.slots:
             for slot, behind in node.slots.values():
                 read = slot.read(segment)
