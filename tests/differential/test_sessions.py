@@ -86,6 +86,12 @@ class Records(MemoryStore):
     async def set(self, key: str, record: Mapping[str, Any], ttl: float | None) -> None:
         self.records[key] = record
 
+    async def replace(self, key: str, record: Mapping[str, Any], ttl: float | None) -> bool:
+        is_there = key in self.records
+        if is_there:
+            self.records[key] = record
+        return is_there
+
     async def destroy(self, key: str) -> None:
         self.records.pop(key, None)
 

@@ -81,6 +81,7 @@ async def test_who_knows_them_comes_in(authorization: str) -> None:
         basic(b"\xff\xfe:x"),
         basic("x" * 60_000),
         basic("tobi:" + "x" * 60_000),
+        basic("tobi:" + "\u0316\u0301" * 15_000),
         "Basic " + "=" * 60_000,
         " " * 60_000,
         basic("tobi:ferret:1") + ", " + basic("tobi:ferret:1"),
@@ -105,6 +106,18 @@ async def test_anybody_else_gets_a_401(authorization: str | None) -> None:  # 73
 )
 async def test_text_is_utf_8(sent: str, known: dict[str, str]) -> None:  # 73
     assert (await ask(basic(sent), users=known)).status == 200
+
+
+def test_long_text_is_not_even_decoded() -> None:  # normalize() takes the square of its length
+    longest = "x" * (module.MAX_CREDENTIALS - 1)
+    assert parse_credentials(basic(f":{longest}")) == ("", longest)
+    assert parse_credentials(f"{basic(':')}{' ' * module.MAX_FIELD}") is None
+    assert parse_credentials(basic(f":{longest}{'x' * 60}")) is None
+
+
+def test_a_user_who_could_never_come_in_is_told_at_once() -> None:
+    with pytest.raises(ValueError, match="1024 bytes at most: 'tobi'"):
+        basic_auth(name="tobi", password="x" * 1024)
 
 
 letters = st.characters(exclude_categories=["Cc", "Cs"])

@@ -1,6 +1,7 @@
 """`cors()`: pages of other origins that may read what is answered."""
 
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -160,10 +161,63 @@ async def test_other_headers_are_exposed_on_demand() -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "OPTIONS"])
-async def test_secure_context_isolates_the_page(method: str) -> None:
-    found = cors_headers(await ask({"secure_context": True}, PREFLIGHT, method=method))
+@pytest.mark.parametrize(
+    "headers", [PREFLIGHT, {"Accept": "*/*"}, {"Origin": "https://evil.com"}], ids=str
+)
+@pytest.mark.parametrize("path", ["/", "/fail"])
+async def test_secure_context_isolates_the_page(
+    method: str, headers: dict[str, str], path: str
+) -> None:
+    options = {"secure_context": True, "origin": A}
+    found = cors_headers(await ask(options, headers, method=method, path=path))
     assert found["cross-origin-opener-policy"] == "same-origin"
     assert found["cross-origin-embedder-policy"] == "require-corp"
+
+
+async def test_lists_may_be_text_with_commas() -> None:
+    options = {
+        "allow_methods": "GET, PUT",
+        "allow_headers": "X-A,X-B",
+        "expose_headers": "X-C , X-D",
+        "origin": f"https://b.com, {A}",
+    }
+    found = cors_headers(await ask(options, PREFLIGHT, method="OPTIONS"))
+    assert found["access-control-allow-methods"] == "GET,PUT"
+    assert found["access-control-allow-headers"] == "X-A,X-B"
+    found = cors_headers(await ask(options))
+    assert found["access-control-allow-origin"] == A
+    assert found["access-control-expose-headers"] == "X-C,X-D"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"allow_methods": ["GET POST"]},
+        {"allow_headers": "X-A\r\nX-B: c"},
+        {"expose_headers": ["X-Ä"]},
+        {"max_age": inf},
+        {"origin": "null", "credentials": True},
+        {"origin": [A, "null"], "credentials": True},
+    ],
+    ids=str,
+)
+def test_what_could_never_be_right_is_told_at_once(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"are names|a number of seconds|cannot go with"):
+        cors(**options)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [(True, None), ("null", "null")], ids=["any", "by name"]
+)
+async def test_null_counts_only_where_a_function_names_it(answer: Any, expected: Any) -> None:
+    options = {"origin": lambda ctx: answer, "credentials": True}
+    found = cors_headers(await ask(options, {"Origin": "null"}))
+    assert found.get("access-control-allow-origin") == expected
+
+
+async def test_a_function_that_returns_no_text_is_told() -> None:
+    response = await ask({"origin": lambda ctx: [A]})
+    assert (response.status, cors_headers(response)) == (500, {})
 
 
 async def test_errors_keep_the_headers() -> None:

@@ -1,5 +1,6 @@
 """`csrf()`: requests that a page of another site made a browser send."""
 
+import weakref
 from typing import Any
 
 import pytest
@@ -7,7 +8,8 @@ import pytest
 from ohia import Context, Next, Ohia
 from ohia.middleware import csrf as module
 from ohia.middleware.csrf import csrf, mask, unmask
-from ohia.middleware.session import session
+from ohia.middleware.mount import mount
+from ohia.middleware.session import MemoryStore, session
 from ohia.testing import Client, Response, UpgradeRefused
 
 EVIL = "https://evil.example"
@@ -100,9 +102,37 @@ async def test_skip_says_what_is_not_looked_at() -> None:
         assert (await client.post("/", headers={"Origin": EVIL})).status == 403
 
 
-@pytest.mark.parametrize("options", [{"origins": ["app.example"]}, {"tokens": "yes"}], ids=str)
+@pytest.mark.parametrize("answer", [True, False])
+async def test_skip_may_be_async(answer: bool) -> None:
+    async def skip(ctx: Context) -> bool:
+        return answer
+
+    async with Client(app_of(skip=skip)) as client:
+        response = await client.post("/", headers={"Origin": EVIL})
+    assert response.status == (200 if answer else 403)
+
+
+async def test_origins_may_be_text_with_commas() -> None:
+    async with Client(app_of(origins="https://a.example, https://b.example")) as client:
+        for origin, status in (("https://a.example", 200), ("https://b.example", 200), (EVIL, 403)):
+            assert (await client.post("/", headers={"Origin": origin})).status == status
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"origins": ["app.example"]},
+        {"origins": ["null"]},
+        {"tokens": "yes"},
+        {"header": "X Token"},
+        {"cookie": "a;b"},
+    ],
+    ids=str,
+)
 def test_options_that_could_never_work_are_told(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"an origin is|tokens must be"):
+    with pytest.raises(
+        ValueError, match=r"an origin is|cannot have 'null'|tokens must be|are names"
+    ):
         csrf(**options)
 
 
@@ -212,12 +242,13 @@ async def test_a_page_with_a_token_is_nobody_elses(tokens: str) -> None:
     def handler(ctx: Context) -> None:
         ctx.body = ctx.csrf_token
         ctx.set("Cache-Control", "public, max-age=60")
+        ctx.set("Vary", "Accept")
 
     async with Client(app_of(handler, tokens=tokens)) as client:
         for _ in range(2):
             response: Response = await client.get("/")
             assert response.headers["cache-control"] == "private, max-age=60"
-            assert response.headers["vary"] == "Cookie"
+            assert response.headers["vary"] == "Accept, Cookie"
 
 
 @BOTH
@@ -237,6 +268,73 @@ async def test_a_destroyed_session_begins_anew_with_its_token() -> None:
     async with Client(app_of(handler, tokens="session")) as client:
         token = (await client.get("/logout")).text
         assert (await client.post("/", headers={"X-CSRF-Token": token})).status == 404
+
+
+@pytest.mark.parametrize("store", [None, MemoryStore()], ids=["cookie", "store"])
+@pytest.mark.parametrize("way", ["regenerate", "replace", "destroy"])
+async def test_another_session_has_another_token(store: Any, way: str) -> None:
+    async def handler(ctx: Context) -> None:
+        before = ctx.csrf_token
+        if ctx.path == "/swap":
+            if way == "regenerate":
+                await ctx.session.regenerate()
+            else:
+                ctx.session = {"user": "tobi"} if way == "replace" else None
+        ctx.body = [before, ctx.csrf_token]
+
+    app: Ohia = Ohia(env="test", keys=["a secret"])
+    app.use(session(store=store), csrf(tokens="session"), handler)
+    async with Client(app) as client:
+        old, same = (await client.get("/")).json()
+        assert unmask(old) == unmask(same)
+        _, new = (await client.post("/swap", headers={"X-CSRF-Token": old})).json()
+        assert (await client.post("/", headers={"X-CSRF-Token": old})).status == 403
+        assert (await client.post("/", headers={"X-CSRF-Token": new})).status == 200
+
+
+async def test_an_application_inside_another_has_tokens_of_its_own() -> None:
+    given: dict[str, list[str]] = {"inner": [], "outer": []}
+
+    def note(name: str) -> Any:
+        async def noting(ctx: Context, next: Next) -> None:
+            given[name].append(ctx.csrf_token)
+            ctx.before_send(lambda ctx: given[name].append(ctx.csrf_token))
+            await next()
+            given[name].append(ctx.csrf_token)
+
+        return noting
+
+    async def behind(ctx: Context) -> None:
+        given["outer"].append(ctx.csrf_token)
+
+    inner: Ohia = Ohia(env="test", keys=["another secret"])
+    inner.use(csrf(tokens="cookie", cookie="inner"), note("inner"))
+    outer: Ohia = Ohia(env="test", keys=["a secret"])
+    outer.use(csrf(tokens="cookie"), note("outer"), mount("/", inner), behind)
+    async with Client(outer) as client:
+        await client.get("/")
+    assert {name: len(tokens) for name, tokens in given.items()} == {"inner": 3, "outer": 4}
+    secrets = [{unmask(token) for token in tokens} for tokens in given.values()]
+    assert [len(each) for each in secrets] == [1, 1]
+    assert secrets[0] != secrets[1]
+
+
+async def test_of_two_in_one_application_the_innermost_gives_tokens() -> None:
+    given: list[bytes] = []
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        given.append(unmask(ctx.csrf_token))
+        await next()
+        given.append(unmask(ctx.csrf_token))
+
+    def handler(ctx: Context) -> None:
+        given.append(unmask(ctx.csrf_token))
+
+    app: Ohia = Ohia(env="test", keys=["a secret"])
+    app.use(csrf(tokens="cookie"), upstream, csrf(tokens="cookie", cookie="inner"), handler)
+    async with Client(app) as client:
+        await client.get("/")
+    assert given[0] == given[2] != given[1]
 
 
 async def test_whatever_else_the_session_holds_is_no_secret() -> None:
@@ -269,6 +367,79 @@ async def test_without_tokens_there_is_no_token() -> None:
 
 
 # ---- streams and sockets --------------------------------------------------------------------
+
+
+async def long(ctx: Context) -> None:
+    """Answer as a page with a token, a socket, a stream in the chain, or one behind it."""
+    if ctx.path == "/page":
+        ctx.body = ctx.csrf_token
+    elif ctx.upgradable:
+        socket = await ctx.upgrade()
+        async for message in socket:
+            await socket.send(message)
+    elif ctx.path == "/in-chain":
+        async with ctx.stream() as out:
+            await out.write("a")
+            await out.write("b")
+    else:
+        ctx.body = (each for each in ["a", "b"])
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["/in-chain", "/lazy"])
+async def test_a_stream_is_judged_before_it_begins_and_then_left_alone(
+    tokens: str, path: str
+) -> None:
+    async with Client(app_of(long, tokens=tokens)) as client:
+        token = {"X-CSRF-Token": await page(client)}
+        whole = await client.post(path, headers=token)
+        assert (whole.status, whole.text) == (200, "ab")
+        assert whole.headers["vary"] == "Cookie"
+        for headers, told in (
+            ({**token, "Origin": EVIL}, "This request comes from another site"),
+            ({}, "Invalid CSRF token"),
+        ):
+            refused = await client.post(path, headers=headers)
+            assert (refused.status, refused.text) == (403, told)
+
+
+@BOTH
+async def test_a_socket_is_judged_before_the_101_and_then_holds_nothing(tokens: str) -> None:
+    alive: list[Any] = []
+
+    async def note(ctx: Context, next: Next) -> None:
+        alive.append(weakref.ref(ctx))
+        await next()
+
+    app = app_of(note, long, tokens=tokens)
+    app.env = "production"  # elsewhere ctx.cookies warns of late writes, and holds its ctx for that
+    async with Client(app) as client:
+        await page(client)
+        async with client.websocket("/", headers={"Origin": "http://testserver"}) as socket:
+            await socket.send("hello")  # and no token
+            assert await socket.receive() == "hello"
+        with pytest.raises(UpgradeRefused) as refused:
+            async with client.websocket("/", headers={"Origin": EVIL}):
+                raise AssertionError
+        assert refused.value.response.status == 403
+        await client.get("/page")
+    assert [each() for each in alive] == [None, None, None]
+
+
+async def test_an_error_in_a_stream_behind_it_cuts_it_once() -> None:
+    errors: list[BaseException] = []
+
+    async def handler(ctx: Context) -> None:
+        async with ctx.stream() as out:
+            await out.write("a")
+            raise ValueError("half")
+
+    app = app_of(handler)
+    app.on("error", errors.append)
+    async with Client(app, raise_errors=False) as client:
+        with pytest.raises(ConnectionError):
+            await client.post("/")
+    assert [str(each) for each in errors] == ["half"]
 
 
 @BOTH

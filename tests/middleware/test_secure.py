@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from math import inf
 from typing import Any
 
 import pytest
@@ -117,6 +118,9 @@ async def test_each_can_say_something_else(option: str, value: str, header: str,
         {"x_frame_options": "x"},
         {"x_permitted_cross_domain_policies": "x"},
         {"hsts_max_age": -1},
+        {"hsts_max_age": inf},
+        {"permissions_policy": "camera=()\r\nX-Injected: 1"},
+        {"permissions_policy": "camera=()\n"},
         {"content_security_policy": {"script-src": "self"}},
         {"content_security_policy": {"script-src": ["'self'", "nonce-abc"]}},
         {"content_security_policy": {"script-src": "a; img-src *"}},
@@ -127,7 +131,7 @@ async def test_each_can_say_something_else(option: str, value: str, header: str,
     ids=str,
 )
 def test_what_a_header_cannot_say_is_told(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"is one of|Content-Security-Policy|seconds"):
+    with pytest.raises(ValueError, match=r"is one of|-Policy|seconds"):
         secure(**options)
 
 
@@ -233,6 +237,28 @@ async def test_only_allowed_hosts_are_served(host: str | None, status: int) -> N
 def test_what_is_no_host_is_told(host: str) -> None:
     with pytest.raises(ValueError, match="names of hosts"):
         secure(allowed_hosts=host)
+
+
+@pytest.mark.parametrize("hosts", ["a.com, b.com", ["a.com", "b.com"]])
+async def test_hosts_may_be_text_with_commas(hosts: Any) -> None:
+    for host, status in (("a.com", 404), ("b.com", 404), ("c.com", 400)):
+        assert (await ask(f"http://{host}/missing", allowed_hosts=hosts)).status == status
+
+
+async def source(ctx: Context) -> str:
+    """Be async where that cannot be."""
+    return "'self'"
+
+
+def test_an_async_source_is_told_at_once() -> None:
+    with pytest.raises(TypeError, match="a source of script-src is a plain function"):
+        secure(content_security_policy={"script-src": ["'self'", source]})  # type: ignore[list-item]
+
+
+async def test_a_source_that_returns_no_text_is_a_500() -> None:
+    for wrong in (lambda ctx: None, lambda ctx: source(ctx)):  # noqa: PLW0108 - no async function
+        answer = await ask(content_security_policy={"script-src": wrong})
+        assert answer.status == 500
 
 
 # ---- errors, streams, sockets ---------------------------------------------------------------

@@ -15,6 +15,8 @@ __all__ = ["basic_auth"]
 Check = Callable[[str, str], bool | Awaitable[bool]]
 
 CREDENTIALS = re.compile(r" *basic +([A-Za-z0-9+/]+={0,2}) *", re.ASCII | re.IGNORECASE)
+MAX_CREDENTIALS = 1024  # bytes of name, colon and password
+MAX_FIELD = 1400  # characters: those in base64, and the scheme
 NOBODY = sha256(b"").digest()
 
 
@@ -30,9 +32,9 @@ def basic_auth(
 
     `users` are passwords by names. `check(name, password)`, plain or async, has to take equally
     long for names that there are not. Who came in is `ctx.remote_user`. Passwords are compared
-    in constant time, text as UTF-8.
+    in constant time, text as UTF-8. Names and passwords take 1,024 bytes together.
 
-    TypeError unless exactly one of these ways is chosen, ValueError for a realm or a name that
+    TypeError unless exactly one of these ways is chosen, ValueError for a realm or a user that
     no header can hold.
     """
     accepts = _chosen(name, password, users, check)
@@ -51,9 +53,13 @@ def basic_auth(
 def parse_credentials(field: str) -> tuple[str, str] | None:
     """Return name and password of an Authorization `field`; None for what is none (RFC 7617, 2).
 
+    What is longer than `MAX_FIELD` is none.
+
     >>> parse_credentials("Basic dG9iaTpww6Rzcw==")
     ('tobi', 'päss')
     """
+    if len(field) > MAX_FIELD:  # normalize() takes time by the square of its text
+        return None
     match = CREDENTIALS.fullmatch(field)
     if match is None:
         return None
@@ -88,9 +94,11 @@ def _chosen(
 
 def _known(users: Mapping[str, str]) -> Check:
     """Return a check that takes as long for a name that is unknown."""
-    for name in users:
+    for name, password in users.items():
         if ":" in name:
             raise ValueError(f"a user's name has no colon, got {name!r}")  # RFC 7617, 2
+        if len(f"{name}:{password}".encode()) > MAX_CREDENTIALS:
+            raise ValueError(f"name and password take {MAX_CREDENTIALS} bytes at most: {name!r}")
     digests = {_digest(name): _digest(password) for name, password in users.items()}
 
     def check(name: str, password: str) -> bool:

@@ -4,14 +4,21 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from math import isfinite
 from typing import Any
 
 from ohia import Context, Middleware, Next
+from ohia.http.listed import field_names, listed
 from ohia.http.origin import parse_origin
 
 __all__ = ["cors"]
 
 METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "PATCH")
+
+ISOLATED = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+}
 
 Answer = str | bool | None
 OriginFunction = Callable[[Any], Answer | Awaitable[Answer]]
@@ -21,9 +28,9 @@ def cors(
     *,
     origin: str | Iterable[str] | OriginFunction = "*",
     credentials: bool = False,
-    allow_methods: Iterable[str] = METHODS,
-    allow_headers: Iterable[str] | None = None,
-    expose_headers: Iterable[str] = (),
+    allow_methods: str | Iterable[str] = METHODS,
+    allow_headers: str | Iterable[str] | None = None,
+    expose_headers: str | Iterable[str] = (),
     max_age: int | timedelta | None = None,
     keep_headers_on_error: bool = True,
     secure_context: bool = False,
@@ -32,33 +39,35 @@ def cors(
     """Let pages of `origin` read the answers: `*`, one, a list, or a function of ctx.
 
     The function, plain or async, returns an origin, True for the one that asks, or nothing. With
-    `credentials` pages may send cookies along, so `*` will not do. `allow_headers` None allows
-    what is asked for. `max_age` is the seconds that a browser may remember a preflight's answer.
-    `secure_context` isolates pages (Cross-Origin-Opener-Policy and -Embedder-Policy),
-    `private_network_access` lets public pages ask this private host.
+    `credentials` pages may send cookies along, so `*` will not do, nor `null`, which any page can
+    be. `allow_headers` None allows what is asked for. `max_age` is the seconds that a browser may
+    remember a preflight's answer. `secure_context` isolates this site's own pages
+    (Cross-Origin-Opener-Policy and -Embedder-Policy), `private_network_access` lets public pages
+    ask this private host. Lists may be text with commas.
 
-    ValueError for an origin that is none, and for `*` with `credentials`.
+    ValueError for an origin or a name that is none, and for `*` or `null` with `credentials`.
     """
     options = Options(
         origin=origin if callable(origin) else _origins(origin),
         credentials=credentials,
-        allow_headers=None if allow_headers is None else ",".join(allow_headers),
+        allow_headers=None
+        if allow_headers is None
+        else field_names("allow_headers", allow_headers),
         private_network_access=private_network_access,
     )
-    if credentials and options.origin == "*":
-        raise ValueError("credentials cannot go with origin='*': name the origins in a list")
-    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-    isolated: dict[str, str] = {}
-    if secure_context:
-        isolated["Cross-Origin-Opener-Policy"] = "same-origin"
-        isolated["Cross-Origin-Embedder-Policy"] = "require-corp"
-    actual = isolated | _given("Access-Control-Expose-Headers", ",".join(expose_headers))
-    preflight = isolated | _given("Access-Control-Allow-Methods", ",".join(allow_methods))
-    if seconds is not None:
-        preflight["Access-Control-Max-Age"] = f"{seconds:.0f}"
+    if credentials:
+        _check_named(options.origin)
+    exposed = field_names("expose_headers", expose_headers)
+    actual = _given("Access-Control-Expose-Headers", exposed)
+    preflight = {
+        **_given("Access-Control-Allow-Methods", field_names("allow_methods", allow_methods)),
+        **_given("Access-Control-Max-Age", _seconds(max_age)),
+    }
 
     async def cors(ctx: Context, next: Next) -> None:
         ctx.vary("Origin", sticky=keep_headers_on_error)
+        if secure_context:  # it is about pages, which are asked for without an Origin
+            ctx.set(ISOLATED, sticky=keep_headers_on_error)
         allowed = await _allowed(ctx, options)
         is_preflight = ctx.method == "OPTIONS" and ctx.get("Access-Control-Request-Method")
         if allowed and is_preflight:
@@ -83,8 +92,23 @@ class Options:
 
 
 def _origins(origin: str | Iterable[str]) -> str | frozenset[str]:
-    names = [origin] if isinstance(origin, str) else list(origin)
+    names = listed(origin)
     return "*" if "*" in names else frozenset(map(parse_origin, names))
+
+
+def _check_named(origin: OriginFunction | str | frozenset[str]) -> None:
+    """Refuse what would let any page in with the cookies of a user."""
+    if origin == "*" or (isinstance(origin, frozenset) and "null" in origin):
+        raise ValueError("credentials cannot go with '*' or 'null': name the origins in a list")
+
+
+def _seconds(time: float | timedelta | None) -> str:
+    if time is None:
+        return ""
+    seconds = time.total_seconds() if isinstance(time, timedelta) else time
+    if not isfinite(seconds):
+        raise ValueError(f"max_age is a number of seconds, got {time!r}")
+    return f"{seconds:.0f}"
 
 
 def _given(name: str, value: str) -> dict[str, str]:
@@ -113,7 +137,13 @@ async def _allowed_origin(
     answer = origin(ctx)
     if inspect.isawaitable(answer):
         answer = await answer
-    return asking if answer is True else answer or None
+    if answer is True:
+        return asking if asking != "null" else None  # any page can be that: it has to be named
+    if not answer:
+        return None
+    if not isinstance(answer, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError(f"origin() returns an origin, True or nothing, got {answer!r}")
+    return answer
 
 
 def _asked_for(ctx: Context, options: Options) -> dict[str, str]:

@@ -5,15 +5,17 @@ that. Programs that are no browsers say nothing, and nobody's cookies are in the
 Tokens are a second lock, for who has to serve browsers from before 2020.
 """
 
+import inspect
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
 from secrets import token_bytes
 from typing import Any, Literal, cast
 
-from ohia import Context, Middleware, Next
+from ohia import Context, Middleware, Next, Ohia
 from ohia.http.cache_control import as_private
+from ohia.http.listed import field_names, listed
 from ohia.http.origin import is_same_host, parse_origin
 from ohia.http.query import parse_query
 
@@ -22,44 +24,69 @@ __all__ = ["csrf"]
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110, 9.2.1
 OWN_SITE = frozenset({"same-origin", "none"})  # none: typed, or from a bookmark
 SECRET_BYTES = 32
+TOKEN_LENGTH = 86  # characters of a mask and a secret in base64
 TOKENS = "_csrf"
+"""The attribute of ctx that holds the innermost Tokens of each application."""
+
+Skip = Callable[[Any], bool | Awaitable[bool]]
 
 
 def csrf(
     *,
-    origins: Iterable[str] = (),
+    origins: str | Iterable[str] = (),
     tokens: Literal["session", "cookie"] | None = None,
     header: str = "X-CSRF-Token",
     field: str = "_csrf",
     cookie: str = "csrf",
-    skip: Callable[[Any], bool] | None = None,
+    skip: Skip | None = None,
 ) -> Middleware:
     """Refuse (403) what the page of another site sends: unsafe methods, and WebSockets.
 
     Handshakes are looked at where they carry cookies or credentials. `origins` are trusted as
     well. With `tokens` an unsafe request must also bring a `ctx.csrf_token` that was given out
     for this browser, in the `header` or in the form's `field`; it is bound to the session, or to
-    a signed cookie of its own, `cookie`. `skip(ctx)` says what is not looked at.
+    a signed cookie of its own, `cookie`. `skip(ctx)`, plain or async, says what is not looked at.
 
-    ValueError for an origin that is none.
+    ValueError for an origin or a name that is none, and for `null`, which any page can be.
     """
-    trusted = frozenset(parse_origin(each) for each in origins)
+    trusted = _trusted(origins)
     if tokens not in {None, "session", "cookie"}:
         raise ValueError(f"tokens must be session, cookie or None, got {tokens!r}")
+    field_names("header and cookie", [header, cookie])
     options = Options(in_session=tokens == "session", header=header, field=field, cookie=cookie)
 
+    async def check(ctx: Context) -> None:
+        if not _is_risky(ctx) or await _is_skipped(ctx, skip):
+            return
+        if not _is_own(ctx, trusted):
+            ctx.throw(403, "This request comes from another site")
+        if tokens is not None and not ctx.upgradable:
+            await _tokens(ctx).check(ctx)
+
     async def csrf(ctx: Context, next: Next) -> None:
-        if tokens is not None:
-            _install(type(ctx))
-            vars(ctx)[TOKENS] = Tokens(options)
-        if _is_risky(ctx) and not (skip is not None and skip(ctx)):
-            if not _is_own(ctx, trusted):
-                ctx.throw(403, "This request comes from another site")
-            if tokens is not None and not ctx.upgradable:
-                await _tokens(ctx).check(ctx)
-        await next()
+        above = None if tokens is None else _put(ctx, Tokens(options))
+        try:
+            await check(ctx)
+            await next()
+        finally:
+            if above is not None:  # of another csrf() in the same application
+                _put(ctx, above)
 
     return csrf
+
+
+def _trusted(origins: str | Iterable[str]) -> frozenset[str]:
+    trusted = frozenset(map(parse_origin, listed(origins)))
+    if "null" in trusted:
+        raise ValueError("origins cannot have 'null': any page can send that (a sandboxed frame)")
+    return trusted
+
+
+async def _is_skipped(ctx: Context, skip: Skip | None) -> bool:
+    if skip is None:
+        return False
+    answer = skip(ctx)
+    return bool(await answer if inspect.isawaitable(answer) else answer)
 
 
 def _is_risky(ctx: Context) -> bool:
@@ -97,23 +124,30 @@ class Tokens:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._secret: bytes | None = None
+        self._given_out: bytes | None = None
 
     def give(self, ctx: Context) -> str:
         """Return a token, for the secret that there is, or for a new one."""
-        if self._secret is None:
-            self._secret = self._load(ctx) or self._make(ctx)
-            if not ctx.header_sent:
-                ctx.vary("Cookie", sticky=True)
-                ctx.before_send(_set_private)
-        return mask(self._secret)
+        is_first = self._given_out is None
+        self._given_out = secret = self._find(ctx) or self._make(ctx)
+        if is_first and not ctx.header_sent:
+            ctx.vary("Cookie", sticky=True)
+            ctx.before_send(_set_private)
+        return mask(secret)
+
+    def _find(self, ctx: Context) -> bytes | None:
+        """Return the secret; a session may be another one than it was when this was last asked."""
+        if self._options.in_session or self._given_out is None:
+            return self._load(ctx)
+        return self._given_out
 
     async def check(self, ctx: Context) -> None:
         """Throw a 403 unless the request brings a token of this browser's secret."""
         ctx.vary("Cookie", sticky=True)
         secret = self._load(ctx)
-        given = await self._given(ctx)
-        if secret is None or not compare_digest(unmask(given), secret):
+        given = "" if secret is None else await self._given(ctx)
+        is_token = len(given) == TOKEN_LENGTH  # else, how long it takes is up to the client
+        if secret is None or not is_token or not compare_digest(unmask(given), secret):
             ctx.throw(403, "Invalid CSRF token")
 
     async def _given(self, ctx: Context) -> str:
@@ -189,11 +223,24 @@ def _xor(first: bytes, second: bytes) -> bytes:
 
 
 def _set_private(ctx: Context) -> None:
-    """Keep a page with a token out of shared caches."""
+    """Keep a page with a token out of shared caches, whatever Vary was set since."""
+    ctx.vary("Cookie", sticky=True)
     ctx.set("Cache-Control", as_private(ctx.response.get("Cache-Control")))
 
 
 # ---- ctx.csrf_token -------------------------------------------------------------------------
+
+
+Given = dict[Ohia[Any], Tokens]
+
+
+def _put(ctx: Context, tokens: Tokens) -> Tokens | None:
+    """Have `tokens` answer in this application; return what did so far."""
+    _install(type(ctx))
+    given: Given = vars(ctx).setdefault(TOKENS, {})
+    above = given.get(ctx.app)
+    given[ctx.app] = tokens
+    return above
 
 
 def _install(cls: type[Context]) -> None:
@@ -202,7 +249,8 @@ def _install(cls: type[Context]) -> None:
 
 
 def _tokens(ctx: Context) -> Tokens:
-    tokens: Tokens | None = vars(ctx).get(TOKENS)
+    given: Given = vars(ctx).get(TOKENS, {})
+    tokens = given.get(ctx.app)
     if tokens is None:
         raise AttributeError("ctx has no csrf_token: no csrf(tokens=...) stands before this")
     return tokens

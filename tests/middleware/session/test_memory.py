@@ -39,6 +39,19 @@ async def test_it_forgets_what_was_used_least_recently() -> None:
     assert [await store.get(key) for key in "abc"] == [{}, None, {}]
 
 
+async def test_only_what_is_there_is_replaced() -> None:
+    store = MemoryStore(max_sessions=2)
+    await store.set("over", {}, 0)
+    for key in ("over", "never"):
+        assert await store.replace(key, {"a": 1}, 60) is False
+        assert await store.get(key) is None
+    await store.set("a", {}, 60)
+    record = {"a": [1]}
+    assert await store.replace("a", record, 60) is True
+    record["a"].append(2)
+    assert await store.get("a") == {"a": [1]}
+
+
 async def test_destroying_what_is_not_there_is_nothing() -> None:
     store = MemoryStore()
     await store.destroy("a")

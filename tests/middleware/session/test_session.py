@@ -1,5 +1,6 @@
 """`session()`: what is remembered of a browser between requests."""
 
+import asyncio
 import weakref
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -54,6 +55,11 @@ class CountingStore(MemoryStore):
         self.calls.append("set")
         self.ttls.append(ttl)
         await super().set(key, record, ttl)
+
+    async def replace(self, key: str, record: Mapping[str, Any], ttl: float | None) -> bool:
+        self.calls.append("replace")
+        self.ttls.append(ttl)
+        return await super().replace(key, record, ttl)
 
     async def destroy(self, key: str) -> None:
         self.calls.append("destroy")
@@ -311,9 +317,9 @@ async def test_regenerate_gives_another_id_and_forgets_the_old_one() -> None:  #
         assert after["id"] != before
         assert (after["user"], after["seen"]) == ("tobi", True)
         assert (await client.get("/")).json() == after
+        assert store.calls.count("set") == 2
         client.cookies.clear()
         assert "user" not in (await client.get("/", cookies=planted)).json()
-    assert store.calls.count("set") == 2
 
 
 async def test_unknown_ids_are_never_adopted() -> None:  # 32, S34
@@ -349,9 +355,66 @@ async def test_a_session_destroyed_meanwhile_does_not_come_back() -> None:
 
     async with Client(app_of(handler, store=store)) as client:
         await client.get("/")
-        await client.get("/slow")
-        assert len(store) == 0
-        assert dict(client.cookies) == {}
+        response = await client.get("/slow")
+    assert len(store) == 0
+    assert "set-cookie" not in response.headers
+
+
+class PausingStore(MemoryStore):
+    """A store that is as slow as a test wants it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_at_replace = asyncio.Event()
+        self.may_replace = asyncio.Event()
+
+    async def replace(self, key: str, record: Mapping[str, Any], ttl: float | None) -> bool:
+        self.is_at_replace.set()
+        await self.may_replace.wait()
+        return await super().replace(key, record, ttl)
+
+
+@pytest.mark.parametrize("way", ["/logout", "/login"])
+async def test_one_that_ends_while_another_request_saves_it_does_not_come_back(way: str) -> None:
+    store = PausingStore()
+    missed: list[str] = []
+
+    async def handler(ctx: Context) -> None:
+        if ctx.path == "/logout":
+            ctx.session = None
+        elif ctx.path == "/slow":
+            ctx.session["late"] = 1
+        else:
+            await login(ctx)
+
+    app = app_of(handler, store=store)
+    app.on("session:missed", lambda ctx, key: missed.append(key))
+    async with Client(app) as client:
+        await client.get("/visit")
+        old = dict(client.cookies)
+        slow = asyncio.create_task(client.get("/slow", cookies=old))
+        await store.is_at_replace.wait()
+        await client.get(way)
+        store.may_replace.set()
+        assert "set-cookie" not in (await slow).headers
+        assert await store.get(old["koa.sess"]) is None
+        assert (len(store), missed) == (len(client.cookies) // 2, [old["koa.sess"]])
+
+
+async def test_an_old_id_takes_no_cookie_away_that_another_answer_has_given() -> None:
+    store = MemoryStore()
+    await store.set("old", {"_expire": 1}, 60)
+    async with Client(app_of(lambda ctx: ctx.session, store=store)) as client:
+        for key in ("gone", "old"):
+            assert "set-cookie" not in (await client.get("/", cookies=signed(key))).headers
+
+
+@pytest.mark.parametrize("missing", ["get", "set", "replace", "destroy"])
+def test_what_is_no_store_is_told_at_once(missing: str) -> None:
+    names = {"get", "set", "replace", "destroy"} - {missing}
+    store: Any = type("Store", (), dict.fromkeys(names, MemoryStore.destroy))()
+    with pytest.raises(TypeError, match=rf"lacks {missing}\(\)"):
+        session(store=store)
 
 
 # ---- time -----------------------------------------------------------------------------------
@@ -411,9 +474,12 @@ async def test_without_a_max_age_it_lasts_until_the_browser_is_closed() -> None:
 
 
 @pytest.mark.parametrize("max_age", [0, -1, timedelta(0), inf, nan], ids=str)
-def test_a_time_that_is_none_is_told(max_age: Any) -> None:
+async def test_a_time_that_is_none_is_told(max_age: Any) -> None:
     with pytest.raises(ValueError, match="max_age must be above 0"):
         session(max_age=max_age)
+    async with Client(app_of(lambda ctx: setattr(ctx.session, "max_age", max_age))) as client:
+        with pytest.raises(ValueError, match="max_age must be above 0"):
+            await client.get("/")
 
 
 # ---- cookies that are wrong -----------------------------------------------------------------
@@ -567,6 +633,19 @@ async def test_a_store_that_fails_is_a_500_told_once() -> None:
     assert [str(each) for each in errors] == ["no route to the store"]
 
 
+async def test_an_error_page_may_look_at_what_could_not_be_saved() -> None:
+    def page(error: BaseException, ctx: Context) -> None:
+        ctx.body = f"sorry, {ctx.session['views']}"
+
+    errors: list[BaseException] = []
+    app = app_of(count, store=BrokenStore())
+    app.context.error_page = staticmethod(page)
+    app.on("error", errors.append)
+    async with Client(app, raise_errors=False) as client:
+        response = await client.get("/")
+    assert (response.status, response.text, len(errors)) == (500, "sorry, 1", 1)
+
+
 # ---- caches ---------------------------------------------------------------------------------
 
 
@@ -591,6 +670,15 @@ async def test_an_answer_that_sets_the_cookie_is_nobody_elses(  # 29
     async with Client(app_of(handler)) as client:
         response = await client.get("/")
     assert (response.headers["cache-control"], response.headers["vary"]) == (sent, "Cookie")
+
+
+async def test_a_vary_of_the_handlers_own_takes_nothing_away() -> None:  # 29
+    def handler(ctx: Context) -> None:
+        ctx.body = ctx.session.get("user", "nobody")
+        ctx.set("Vary", "Accept")
+
+    async with Client(app_of(handler)) as client:
+        assert (await client.get("/")).headers["vary"] == "Accept, Cookie"
 
 
 @pytest.mark.parametrize("options", [{"rolling": True}, {"renew": True}], ids=str)
@@ -620,6 +708,51 @@ async def test_valid_may_refuse_what_was_loaded_and_events_tell() -> None:
     async with Client(app) as client:
         views = [(await client.get("/")).json()["views"] for _ in range(4)]
     assert (views, events) == ([1, 2, 1, 2], [2])
+
+
+@BOTH
+async def test_valid_may_be_async(store: Any) -> None:
+    async def valid(ctx: Context, record: Mapping[str, Any]) -> bool:
+        await asyncio.sleep(0)
+        return bool(record["views"] < 2)
+
+    async with Client(app_of(count, store=store, valid=valid)) as client:
+        views = [(await client.get("/")).json()["views"] for _ in range(4)]
+    assert views == [1, 2, 1, 2]
+
+
+async def never(*_: Any) -> Any:
+    """Be async where that cannot be."""
+
+
+@pytest.mark.parametrize("name", ["genid", "encode", "decode"])
+def test_functions_that_must_be_plain_are_told_at_once(name: str) -> None:
+    options: dict[str, Any] = {name: never}
+    with pytest.raises(TypeError, match=f"{name} is a plain function"):
+        session(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"store": MemoryStore(), "genid": lambda ctx: Later()}, "genid must return text"),
+        ({"encode": lambda record: Later()}, "encode must return text"),
+        ({"decode": lambda text: Later()}, "decode is a plain function"),
+    ],
+)
+async def test_plain_functions_that_return_an_awaitable_are_told(
+    options: dict[str, Any], told: str
+) -> None:
+    async with Client(app_of(count, **options)) as client:
+        with pytest.raises(TypeError, match=told):
+            await client.get("/", cookies=signed("x"))
+
+
+class Later:
+    """What has to be awaited."""
+
+    def __await__(self) -> Any:
+        yield
 
 
 async def test_events_tell_of_missed_and_expired_ones() -> None:
@@ -697,6 +830,100 @@ async def test_without_auto_commit_it_is_saved_by_hand(store: Any) -> None:
     assert [len(each) for each in lines] == [0, 1, 0, 1]
 
 
+@BOTH
+async def test_without_auto_commit_who_logs_out_is_out(store: Any) -> None:
+    store = None if store is None else MemoryStore()
+
+    async def handler(ctx: Context) -> None:
+        known = ctx.session
+        if ctx.path == "/in":
+            known["a"] = 1
+            await known.manually_commit()
+        else:
+            ctx.session = None
+            if ctx.path == "/by-hand":
+                await known.manually_commit()
+
+    async with Client(app_of(handler, store=store, auto_commit=False)) as client:
+        for path in ("/out", "/by-hand"):
+            await client.get("/in")
+            assert len(client.cookies) == 2
+            await client.get(path)
+            assert dict(client.cookies) == {}
+            assert store is None or len(store) == 0
+
+
+@pytest.mark.parametrize("is_saved", [True, False])
+async def test_without_auto_commit_what_begins_anew_is_saved_by_hand(is_saved: bool) -> None:
+    store = MemoryStore()
+
+    async def handler(ctx: Context) -> None:
+        ctx.session = None
+        ctx.session = {"b": 1}
+        if ctx.path == "/" and is_saved:
+            await ctx.session.manually_commit()
+
+    async with Client(app_of(handler, store=store, auto_commit=False)) as client:
+        await store.set("known", {"a": 1}, 60)
+        client.cookies.update(signed("known"))
+        await client.get("/")
+        assert (len(store), len(client.cookies)) == ((1, 2) if is_saved else (0, 0))
+
+
+# ---- hooks that look when it was saved ------------------------------------------------------
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["/", "/fail"])
+async def test_what_a_hook_changes_after_the_save_is_saved_too(store: Any, path: str) -> None:
+    async def upstream(ctx: Context, next: Next) -> None:
+        def count_answers(ctx: Context) -> None:
+            ctx.session["answers"] = ctx.session.get("answers", 0) + 1
+
+        ctx.before_send(count_answers)
+        await next()
+
+    async def handler(ctx: Context) -> None:
+        await count(ctx)
+        if ctx.path == "/fail":
+            ctx.throw(400)
+
+    async with Client(app_of(upstream, handler, store=store, rolling=True)) as client:
+        lines = cookie_lines(await client.get(path))
+        assert len(lines) == 1
+        assert (await client.get("/")).json() == {"views": 2, "answers": 1}
+
+
+async def test_a_hook_that_only_reads_it_saves_nothing_again() -> None:
+    store = CountingStore()
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        ctx.before_send(lambda ctx: ctx.set("X-User", ctx.session.get("user", "")))
+        await next()
+
+    app = app_of(upstream, count, store=store, rolling=True, before_save=lambda ctx, _: ctx.session)
+    async with Client(app) as client:
+        await client.get("/")
+    assert store.calls == ["set"]
+
+
+async def test_a_change_that_no_save_can_see_is_told() -> None:
+    errors: list[BaseException] = []
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        ctx.before_send(lambda ctx: ctx.state.kept.append("late"))
+        await next()
+
+    def handler(ctx: Context) -> None:
+        ctx.state.kept = ctx.session["list"] = []
+
+    app = app_of(upstream, handler)
+    app.on("error", errors.append)
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).status == 404
+    assert [str(each)[:23] for each in errors] == ["the session was changed"]
+
+
 async def test_its_repr_shows_names_and_no_values() -> None:
     def handler(ctx: Context) -> None:
         ctx.session["token"] = "secret"
@@ -749,6 +976,86 @@ async def test_an_application_inside_another_has_a_session_of_its_own() -> None:
         assert (await client.get("/inner")).json() == {"outer": 2, "inside": {"views": 2}}
         signature = Keygrip(["another secret"]).sign(f"inner={client.cookies['inner']}")
         assert client.cookies["inner.sig"] == signature
+
+
+async def test_applications_inside_one_another_never_see_each_others_session() -> None:
+    seen: dict[str, Any] = {}
+
+    def note(name: str) -> Callable[[Context], None]:
+        return lambda ctx: seen.__setitem__(name, dict(ctx.session))
+
+    async def inside(ctx: Context, next: Next) -> None:
+        ctx.session["who"] = "inner"
+        ctx.before_send(note("inner hook"))
+        ctx.on_finished(lambda error, ctx: note("inner end")(ctx))
+        await next()
+        note("inner upstream")(ctx)
+
+    async def upstream(ctx: Context, next: Next) -> None:
+        ctx.session["who"] = "outer"
+        ctx.before_send(note("outer hook"))
+        await next()
+        note("outer upstream")(ctx)
+
+    async def behind(ctx: Context) -> None:
+        note("outer downstream")(ctx)
+        async with ctx.stream() as out:
+            await out.write("x")
+
+    inner = app_of(inside, keys=["another secret"], key="inner", store=MemoryStore())
+    outer: Ohia = Ohia(env="test", keys=["a secret"])
+    outer.use(session(), upstream, mount("/", inner), behind)
+    async with Client(outer) as client:
+        await client.get("/")
+        assert sorted(client.cookies) == ["inner", "inner.sig", "koa.sess", "koa.sess.sig"]
+    assert len(seen) == 6
+    assert {name: kept["who"] for name, kept in seen.items()} == {
+        name: name.partition(" ")[0] for name in seen
+    }
+
+
+async def test_a_hook_of_an_application_inside_saves_its_session_by_its_own_keys() -> None:
+    async def look_late(ctx: Context, next: Next) -> None:
+        ctx.before_send(lambda ctx: ctx.session.__setitem__("late", 1))
+        await next()
+
+    inner = app_of(look_late, keys=["another secret"])
+    outer: Ohia = Ohia(env="test", keys=["a secret"])
+    outer.use(mount("/", inner))
+    async with Client(outer) as client:
+        await client.get("/")
+        cookies = dict(client.cookies)
+    assert cookies == signed(cookies["koa.sess"], keys=["another secret"])
+
+
+async def test_an_application_without_one_has_no_part_in_that_of_its_host() -> None:
+    inner: Ohia = Ohia(env="test", keys=["a secret"])
+    outer = app_of(mount("/", inner))
+
+    @inner.use
+    def handler(ctx: Context) -> None:
+        ctx.body = hasattr(ctx, "session")
+
+    inner.context = outer.context
+    async with Client(outer) as client:
+        assert (await client.get("/")).json() is False
+
+
+async def test_of_two_in_one_application_the_innermost_answers() -> None:
+    async def upstream(ctx: Context, next: Next) -> None:
+        kept = ctx.session
+        kept["who"] = "outer"
+        await next()
+        ctx.body = [kept["who"], ctx.session is kept, ctx.body]
+
+    def handler(ctx: Context) -> None:
+        ctx.session["who"] = "inner"
+        ctx.body = dict(ctx.session)
+
+    app = app_of(upstream, session(key="inner", store=MemoryStore()), handler)
+    async with Client(app) as client:
+        assert (await client.get("/")).json() == ["outer", True, {"who": "inner"}]
+        assert sorted(client.cookies) == ["inner", "inner.sig", "koa.sess", "koa.sess.sig"]
 
 
 async def test_what_is_called_session_already_stays() -> None:
@@ -845,16 +1152,66 @@ async def test_a_late_session_that_no_browser_could_hear_of_is_an_error(
 
     async def handler(ctx: Context) -> None:
         async with ctx.stream() as out:
-            ctx.session["late"] = 1
+            session = ctx.session
+            session["late"] = 1
             try:
-                await getattr(ctx.session, way)()
+                await getattr(session, way)()
             except RuntimeError as error:
                 errors.append(str(error))
+            session.clear()
             await out.write("x")
 
     async with Client(app_of(handler, store=store)) as client:
         assert (await client.get("/")).text == "x"
     assert errors == ["the headers have left: the browser cannot be told of this session any more"]
+
+
+@BOTH
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_late_change_that_nobody_saves_is_an_error_event(
+    store: Any, is_known: bool
+) -> None:
+    errors: list[BaseException] = []
+
+    async def handler(ctx: Context) -> None:
+        if not ctx.upgradable:
+            await count(ctx)
+            return
+        await ctx.upgrade()
+        ctx.session["late"] = 1
+
+    app = app_of(handler, store=store)
+    app.on("error", errors.append)
+    async with Client(app, raise_errors=False) as client:
+        if is_known:
+            await client.get("/")
+        async with client.websocket("/") as socket:
+            await socket.wait_closed()
+    [error] = errors
+    assert str(error).startswith("the session was changed after the headers had left")
+
+
+async def test_a_late_logout_is_carried_out_in_a_store_and_told_for_a_cookie() -> None:
+    errors: list[BaseException] = []
+    store = MemoryStore()
+
+    async def handler(ctx: Context) -> None:
+        if not ctx.upgradable:
+            await count(ctx)
+            return
+        await ctx.upgrade()
+        ctx.session = None
+
+    for where in (store, None):
+        app = app_of(handler, store=where)
+        app.on("error", errors.append)
+        async with Client(app, raise_errors=False) as client:
+            await client.get("/")
+            async with client.websocket("/") as socket:
+                await socket.wait_closed()
+    assert len(store) == 0
+    [error] = errors
+    assert str(error).startswith("the headers have left")
 
 
 async def test_an_in_chain_stream_carries_the_cookie() -> None:

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
+from ohia.plain import plain
+
 __all__ = ["DEFAULT_POLICY", "NONCE", "Policy", "Source", "compile_policy", "render_policy"]
 
 NONCE: Final = "'nonce-{}'"
@@ -63,11 +65,17 @@ def compile_policy(policy: Policy, *, use_defaults: bool) -> Directives:
 def _listed(name: str, sources: Source | Iterable[Source]) -> tuple[Source, ...]:
     if isinstance(sources, str) or callable(sources):
         sources = (sources,)
-    return tuple(each if callable(each) else check_source(name, each) for each in sources)
+    return tuple(_checked(name, each) for each in sources)
+
+
+def _checked(name: str, source: Source) -> Source:
+    return plain(f"a source of {name}", source) if callable(source) else check_source(name, source)
 
 
 def check_source(name: str, source: str) -> str:
     """Return `source` if directive `name` can have it, else raise ValueError."""
+    if not isinstance(source, str):  # pyright: ignore[reportUnnecessaryIsInstance] - users err
+        raise TypeError(f"{name} of Content-Security-Policy takes text, got {source!r}")
     if UNSAFE.search(source):
         raise ValueError(f"{name} of Content-Security-Policy cannot have {source!r}")
     if source in KEYWORDS or source.startswith(HASHES):

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
+from math import inf
 from secrets import token_urlsafe
 from typing import Any, Literal
 
 from ohia import Context, Middleware, Next
+from ohia.http.headers import check_value
 from ohia.http.host import clean_host
+from ohia.http.listed import listed
 from ohia.middleware.secure.policy import NONCE, Policy, compile_policy, render_policy
 
 __all__ = ["secure"]
@@ -29,7 +32,7 @@ DOMAIN_POLICIES = frozenset({"none", "master-only", "by-content-type", "all"})
 
 def secure(
     *,
-    allowed_hosts: Iterable[str] | None = None,
+    allowed_hosts: str | Iterable[str] | None = None,
     content_security_policy: Policy | bool = True,
     csp_use_defaults: bool = True,
     csp_report_only: bool = False,
@@ -66,7 +69,7 @@ def secure(
         **_one_of("Cross-Origin-Opener-Policy", cross_origin_opener_policy, OPENER_POLICIES),
         **_one_of("Cross-Origin-Resource-Policy", cross_origin_resource_policy, RESOURCE_POLICIES),
         **_said("Origin-Agent-Cluster", "?1", wanted=origin_agent_cluster),
-        **_said("Permissions-Policy", permissions_policy or "", wanted=bool(permissions_policy)),
+        **_free("Permissions-Policy", permissions_policy),
         **_one_of("Referrer-Policy", referrer_policy, REFERRER_POLICIES),
         **_said("X-Content-Type-Options", "nosniff", wanted=x_content_type_options),
         **_one_of("X-DNS-Prefetch-Control", x_dns_prefetch_control, {"on", "off"}),
@@ -101,9 +104,9 @@ def secure(
     return secure
 
 
-def _hosts(allowed: Iterable[str]) -> frozenset[str]:
-    hosts = frozenset(each.lower() for each in ([allowed] if isinstance(allowed, str) else allowed))
-    for host in hosts:
+def _hosts(allowed: str | Iterable[str]) -> frozenset[str]:
+    hosts = frozenset(each.lower() for each in listed(allowed))
+    for host in hosts or {""}:
         if not host or clean_host(host) != host:
             raise ValueError(f"allowed_hosts are names of hosts, got {host!r}")
     return hosts
@@ -131,7 +134,7 @@ def _policy(
 
 def _hsts(max_age: float | timedelta, *, include_subdomains: bool, preload: bool) -> str:
     seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-    if seconds < 0:
+    if not 0 <= seconds < inf:
         raise ValueError(f"hsts_max_age is a number of seconds, got {max_age!r}")
     return "; ".join(
         [f"max-age={seconds:.0f}"]
@@ -142,6 +145,10 @@ def _hsts(max_age: float | timedelta, *, include_subdomains: bool, preload: bool
 
 def _said(name: str, value: str, *, wanted: bool) -> dict[str, str]:
     return {name: value} if wanted else {}
+
+
+def _free(name: str, value: str | Literal[False]) -> dict[str, str]:
+    return {name: check_value(name, value)} if value else {}
 
 
 def _one_of(name: str, value: Any, known: Collection[str]) -> dict[str, str]:  # noqa: ANN401 - checked

@@ -1,24 +1,27 @@
 """`session()`: the middleware."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import partial
-from math import inf
 from secrets import token_urlsafe
 from typing import Any
 
-from ohia import Context, Middleware, Next
+from ohia import Context, Middleware, Next, Ohia
 from ohia.http.cookie import format_set_cookie
 from ohia.middleware.session import wire
 from ohia.middleware.session.keeper import Keeper
-from ohia.middleware.session.model import KEEPER, Session
-from ohia.middleware.session.options import Options, Record, SessionStore
+from ohia.middleware.session.model import Session
+from ohia.middleware.session.options import Options, Record, SessionStore, check_functions, lifetime
 
 __all__ = ["session"]
 
 ONE_DAY = 24 * 60 * 60
 MAX_COOKIE = 4096  # bytes of name, value and attributes that browsers keep (RFC 6265, 6.1)
 ID_BYTES = 24  # 192 random bits
+KEEPERS = "_sessions"
+"""The attribute of ctx that holds the innermost Keeper of each application."""
+
+Keepers = dict[Ohia[Any], Keeper]
 
 
 def session(
@@ -34,7 +37,7 @@ def session(
     genid: Callable[[Any], str] | None = None,
     encode: Callable[[Record], str] = wire.encode,
     decode: Callable[[str], Record] = wire.decode,
-    valid: Callable[[Any, Record], bool] | None = None,
+    valid: Callable[[Any, Record], bool | Awaitable[bool]] | None = None,
     before_save: Callable[..., object] | None = None,
     path: str | None = "/",
     domain: str | None = None,
@@ -54,11 +57,10 @@ def session(
     may refuse what was loaded, `before_save(ctx, session)` have a last say, plain or async.
     The rest are attributes of the cookie.
 
-    ValueError for what no cookie can have.
+    ValueError for what no cookie can have, TypeError for what is no store, and for an async
+    `genid`, `encode` or `decode`.
     """
-    lifetime = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
-    if lifetime is not None and not 0 < lifetime < inf:
-        raise ValueError(f"max_age must be above 0 seconds, or None, got {max_age!r}")
+    check_functions(store, genid=genid, encode=encode, decode=decode)
     cookie: dict[str, Any] = {
         "path": path,
         "domain": domain,
@@ -73,12 +75,12 @@ def session(
     options = Options(
         key=key,
         store=store,
-        max_age=lifetime,
+        max_age=lifetime(max_age),
         auto_commit=auto_commit,
         rolling=rolling,
         renew=renew,
         signed=signed,
-        prefix="" if genid else prefix,
+        prefix="" if genid or store is None else prefix,
         genid=genid or partial(_random_id, prefix),
         encode=encode,
         decode=decode,
@@ -93,16 +95,15 @@ def session(
             raise RuntimeError("session() signs its cookie: give the app keys, or signed=False")
         if type(ctx).__dict__.get("session") is not SESSION:
             _install(type(ctx))
-        attributes = vars(ctx)
-        outer = attributes.get(KEEPER)
-        keeper = attributes[KEEPER] = Keeper(options)
-        if store is not None and "cookie" in ctx.headers:
-            await keeper.load_stored(ctx)
+        keeper = Keeper(options)
+        above = _put(ctx, keeper)
+        if options.takes_awaiting and "cookie" in ctx.headers:
+            await keeper.load(ctx)
         try:
             await next()
         finally:
-            if outer is not None:  # of an application that this one is mounted in
-                attributes[KEEPER] = outer
+            if above is not None:  # of another session() in the same application
+                _put(ctx, above)
 
     return session
 
@@ -118,8 +119,17 @@ def _install(cls: type[Context]) -> None:
     cls.session = SESSION  # type: ignore[method-assign,assignment]  # pyright: ignore[reportAttributeAccessIssue]
 
 
+def _put(ctx: Context, keeper: Keeper) -> Keeper | None:
+    """Have `keeper` answer `ctx.session` in this application; return the one that did so far."""
+    keepers: Keepers = vars(ctx).setdefault(KEEPERS, {})
+    above = keepers.get(ctx.app)
+    keepers[ctx.app] = keeper
+    return above
+
+
 def _keeper(ctx: Context) -> Keeper:
-    keeper: Keeper | None = vars(ctx).get(KEEPER)
+    keepers: Keepers = vars(ctx).get(KEEPERS, {})
+    keeper = keepers.get(ctx.app)
     if keeper is None:
         raise AttributeError("ctx has no session: no session() stands before this middleware")
     return keeper

@@ -28,24 +28,37 @@ class MemoryStore:
 
     async def get(self, key: str) -> dict[str, Any] | None:
         """Return a copy of the record at `key`, None if there is none or its time is over."""
-        expires, data = self._kept.get(key, (0.0, b""))
-        if expires <= monotonic():
-            self._kept.pop(key, None)
+        if not self._has(key):
             return None
         self._kept.move_to_end(key)
-        return msgspec.json.decode(data, type=dict[str, Any])
+        return msgspec.json.decode(self._kept[key][1], type=dict[str, Any])
 
     async def set(self, key: str, record: Mapping[str, Any], ttl: float | None) -> None:
         """Keep a copy of `record` at `key` for `ttl` seconds."""
+        self._keep(key, record, ttl)
+
+    async def replace(self, key: str, record: Mapping[str, Any], ttl: float | None) -> bool:
+        """Keep a copy of `record` at `key` if there is one already; say whether there was."""
+        if not self._has(key):
+            return False
+        self._keep(key, record, ttl)
+        return True
+
+    async def destroy(self, key: str) -> None:
+        """Forget what is at `key`, if anything is."""
+        self._kept.pop(key, None)
+
+    def _has(self, key: str) -> bool:
+        if key in self._kept and self._kept[key][0] <= monotonic():
+            del self._kept[key]
+        return key in self._kept
+
+    def _keep(self, key: str, record: Mapping[str, Any], ttl: float | None) -> None:
         expires = monotonic() + (self._ttl if ttl is None else ttl)
         self._kept[key] = (expires, msgspec.json.encode(record))
         self._kept.move_to_end(key)
         if len(self._kept) > self._max_sessions:
             self._kept.popitem(last=False)
-
-    async def destroy(self, key: str) -> None:
-        """Forget what is at `key`, if anything is."""
-        self._kept.pop(key, None)
 
     def __len__(self) -> int:
         return len(self._kept)

@@ -2,17 +2,17 @@
 
 import weakref
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ohia import Context
 
 if TYPE_CHECKING:
     from ohia.middleware.session.keeper import Keeper
 
-__all__ = ["KEEPER", "Session"]
+__all__ = ["Session"]
 
-KEEPER = "_session"
-"""The attribute of ctx that holds what loads and saves its session."""
+T = TypeVar("T")
 
 
 class Session(MutableMapping[str, Any]):
@@ -22,13 +22,16 @@ class Session(MutableMapping[str, Any]):
     in depth too, is saved before the head of the answer leaves.
     """
 
-    __slots__ = ("_ctx", "_values", "is_new")
+    __slots__ = ("_ctx", "_keeper_of_it", "_values", "is_new")
 
     is_new: bool
     """Whether it began with this request."""
 
-    def __init__(self, ctx: Context, values: Mapping[str, Any], *, is_new: bool) -> None:
+    def __init__(
+        self, ctx: Context, keeper: "Keeper", values: Mapping[str, Any], *, is_new: bool
+    ) -> None:
         self._ctx = weakref.ref(ctx)
+        self._keeper_of_it = weakref.ref(keeper)
         self._values = dict[str, Any]()
         self.is_new = is_new
         self.update(values)
@@ -64,11 +67,14 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def max_age(self) -> float | None:
-        """The seconds that it lasts; None until the browser is closed. Setting it saves it."""
+        """The seconds that it lasts; None until the browser is closed.
+
+        Setting it, to a timedelta too, saves it; ValueError for what is not above 0.
+        """
         return self._keeper.max_age
 
     @max_age.setter
-    def max_age(self, max_age: float | None) -> None:
+    def max_age(self, max_age: float | timedelta | None) -> None:
         self._keeper.change_max_age(max_age)
 
     async def save(self) -> None:
@@ -80,7 +86,7 @@ class Session(MutableMapping[str, Any]):
         await self._keeper.regenerate(self._alive)
 
     async def manually_commit(self) -> None:
-        """Save it if it changed: for `auto_commit=False`."""
+        """Save it if it changed, forget it if it was destroyed: for `auto_commit=False`."""
         await self._keeper.commit(self._alive)
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,15 +95,18 @@ class Session(MutableMapping[str, Any]):
 
     @property
     def _alive(self) -> Context:
-        ctx = self._ctx()
-        if ctx is None:
-            raise RuntimeError("this request is over, and so is its session")
-        return ctx
+        return _alive(self._ctx)
 
     @property
     def _keeper(self) -> "Keeper":
-        keeper: Keeper = vars(self._alive)[KEEPER]
-        return keeper
+        return _alive(self._keeper_of_it)
 
     def __repr__(self) -> str:
         return f"Session({', '.join(self._values)})"
+
+
+def _alive(reference: "weakref.ref[T]") -> T:
+    found = reference()
+    if found is None:
+        raise RuntimeError("this request is over, and so is its session")
+    return found
