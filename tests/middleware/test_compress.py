@@ -3,6 +3,7 @@
 import asyncio
 import gzip as gzip_module
 import io
+import resource
 import sys
 import threading
 import weakref
@@ -18,7 +19,9 @@ from backports import zstd
 from ohia import Context, Next, Ohia
 from ohia.middleware.compress import compress
 from ohia.middleware.compress.body import compressing
+from ohia.middleware.compress.codings import MakeCompressor, make_gzip, make_zstd
 from ohia.middleware.compress.compressible import compressible
+from ohia.middleware.conditional import conditional
 from ohia.testing import Client, Response
 
 TEXT = "a text that is long enough to be worth it, over and over. " * 100
@@ -436,6 +439,31 @@ async def test_vary_is_set_where_another_answer_could_be_compressed(
     response = await get(app_of(answer_with(**fields)))
     assert ("vary" in response.headers) is varies
     assert "content-encoding" not in response.headers
+
+
+@pytest.mark.parametrize("known", ['"a"', 'W/"a"', '"b", W/"a"'])
+async def test_a_304_has_the_tag_that_the_client_knows(known: str) -> None:
+    app = app_of(conditional(), answer_with(headers={"ETag": '"a"'}))
+    async with Client(app) as client:
+        response = await client.get("/", headers={"If-None-Match": known})
+    assert response.status == 304
+    assert response.headers["etag"] == ('W/"a"' if "W/" in known else '"a"')
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux that tells")
+@pytest.mark.parametrize("make", [make_zstd({}), make_gzip({})], ids=["zstd", "gzip"])
+def test_a_body_that_stays_open_takes_little_memory(make: MakeCompressor) -> None:
+    count = 100
+    before = resident()
+    compressors = [make(True) for _ in range(count)]  # noqa: FBT003 - it is live
+    for each in compressors:
+        assert each.compress(b": \n\n") + each.flush()
+    assert resident() - before < count * 250_000  # zstd's own tables would be three times that
+
+
+def resident() -> int:
+    """Return the bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 async def test_ctx_compress_overrules_the_filter() -> None:

@@ -1,8 +1,10 @@
 """`etag`: an entity tag for what downstream made."""
 
+import asyncio
 import io
 import os
 from collections.abc import AsyncIterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,27 @@ async def test_a_file_has_a_weak_tag_of_its_state(tmp_path: Path) -> None:
     assert (await ask(path)).headers["etag"] == 'W/"a-ff"'
     with path.open("rb") as file:
         assert (await ask(file)).headers["etag"] == 'W/"a-ff"'
+
+
+async def test_only_a_file_is_looked_at_in_a_thread(tmp_path: Path) -> None:
+    jobs = Jobs()
+    asyncio.get_running_loop().set_default_executor(jobs)
+    for body in (None, "text", {"a": 1}, iter([b"a"])):
+        await ask(body)
+    assert jobs.count == 0
+    (tmp_path / "a").touch()
+    await ask(tmp_path / "a")
+    assert jobs.count > 0
+
+
+class Jobs(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    count = 0
+
+    def submit(self, fn: Any, /, *args: Any, **options: Any) -> Future[Any]:
+        self.count += 1
+        return super().submit(fn, *args, **options)
 
 
 async def test_what_comes_in_pieces_has_none() -> None:

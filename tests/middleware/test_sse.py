@@ -170,6 +170,20 @@ async def test_HEAD_gets_the_head_and_ends_at_once() -> None:  # noqa: N802
     assert response.headers["content-type"] == "text/event-stream"
 
 
+async def test_HEAD_ends_what_sends_without_a_pause() -> None:  # noqa: N802
+    sent: list[int] = []
+
+    async def answer(ctx: Context) -> None:
+        async with ctx.sse() as events:
+            for number in range(1000):
+                sent.append(number)
+                await events.send(number)
+
+    async with Client(app_of(answer)) as client:
+        assert (await client.head("/")).status == 200
+    assert len(sent) < 100
+
+
 async def test_an_error_in_the_block_is_told_and_cuts() -> None:
     async def answer(ctx: Context) -> None:
         async with ctx.sse() as events:

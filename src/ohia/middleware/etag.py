@@ -27,10 +27,17 @@ def etag(*, weak: bool = False) -> Middleware:
         if content is not None:
             tag = content_tag(content)
             ctx.etag = f"W/{tag}" if weak else tag
-        elif (state := await asyncio.to_thread(_state_of, ctx.body)) is not None:
-            ctx.etag = f"W/{state_tag(state.st_size, state.st_mtime_ns)}"
+        elif _may_be_file(ctx.body):
+            state = await asyncio.to_thread(_state_of, ctx.body)
+            if state is not None:
+                ctx.etag = f"W/{state_tag(state.st_size, state.st_mtime_ns)}"
 
     return etag
+
+
+def _may_be_file(body: object) -> bool:
+    """Say whether a thread, for the disk may be slow, shall look at `body`."""
+    return hasattr(body, "__fspath__") or hasattr(body, "fileno")
 
 
 def _state_of(body: Any) -> os.stat_result | None:  # noqa: ANN401 - found by looking

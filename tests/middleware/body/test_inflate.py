@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohia import Context, Ohia
+from ohia.errors import PayloadTooLarge
 from ohia.middleware.body import body
 from ohia.testing import Client, Response
 
@@ -82,6 +83,17 @@ async def test_its_pieces_may_be_cut_anywhere(post: Post, coding: str) -> None:
 async def test_forms_are_inflated(post: Post, coding: str) -> None:
     request = compressed(coding, b"a=1", "application/x-www-form-urlencoded")
     assert dict((await post(parsed, **request))[0]) == {"a": "1"}
+
+
+@EACH
+async def test_a_form_that_was_too_large_may_be_asked_for_again(post: Post, coding: str) -> None:
+    async def look(ctx: Context) -> Any:
+        with pytest.raises(PayloadTooLarge):
+            await ctx.request.form(form_limit=1)
+        return dict(await ctx.request.form())
+
+    request = compressed(coding, b"a=1", "application/x-www-form-urlencoded")
+    assert (await post(look, enable_types=["json"], **request))[0] == {"a": "1"}
 
 
 @EACH

@@ -539,6 +539,8 @@ HEAD = b'--x\r\nContent-Disposition: form-data; name="a"\r\n'
         HEAD + b"Content-Transfer-Encoding: base64\r\n\r\nMQ==\r\n--x--\r\n",
         HEAD + b"Content-Length: 5\r\n\r\n1\r\n--x--\r\n",
         HEAD + b"\r\n1\r\n--xy\r\n",
+        HEAD + b"X: 1\r\n 2\r\n\r\n1\r\n--x--\r\n",  # folded, which is dear to read
+        HEAD + b"X: 1\r\n\t2\r\n\r\n1\r\n--x--\r\n",
         HEAD.replace(b"\r\n", b"\n") + b"\n1\n--x--\n",
     ],
 )

@@ -17,7 +17,7 @@ from ohia.middleware.body.form import Files
 from ohia.middleware.body.inflate import Codings, known_codings
 from ohia.middleware.body.kinds import TYPES, Settings, parse
 from ohia.middleware.body.limits import MIB, FormLimits, FormOptions
-from ohia.middleware.body.parts import PushParser
+from ohia.middleware.body.parts import PushParser, unfolded
 from ohia.middleware.body.reader import FormReader, Storage
 
 __all__ = ["body"]
@@ -94,10 +94,10 @@ def body(
 def load_parser() -> PushParser:
     """Return the multipart package's parser, or raise what says how to get it."""
     try:
-        parser: PushParser = import_module("multipart").PushMultipartParser
+        library: Any = import_module("multipart")
+        return unfolded(library.PushMultipartParser, library.ParserError)
     except (ImportError, AttributeError):  # another package has had this name, without this class
         raise missing("body()", "multipart", "forms") from None
-    return parser
 
 
 def _types(

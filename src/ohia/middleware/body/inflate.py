@@ -156,8 +156,11 @@ def _module(name: str) -> Any:  # noqa: ANN401 - a module or None
 def inflate(request: Request, codings: Codings) -> None:
     """Let readers of `request` get its body as it was before it was compressed.
 
-    A coding that is not among `codings`, and more than one, is UnsupportedMediaType (415).
+    Once, however often it is called: a reader may have failed at a limit, and another follow. A
+    coding that is not among `codings`, and more than one, is UnsupportedMediaType (415).
     """
+    if vars(request).get("is_inflated"):
+        return
     coding = request.get("content-encoding").strip().lower()
     if coding in {"", "identity"}:
         return
@@ -165,6 +168,7 @@ def inflate(request: Request, codings: Codings) -> None:
         accepted = ", ".join(name for name in codings if name != "x-gzip") or "identity"
         headers = {"Accept-Encoding": accepted}  # RFC 9110, 15.5.16
         raise UnsupportedMediaType("Unsupported Content-Encoding", headers=headers)
+    vars(request)["is_inflated"] = True
     make = codings[coding]
     request.filter(lambda pieces: _inflated(make(), pieces))
 

@@ -6,6 +6,7 @@ and counts; a `Part` is what a user sees between two of its events.
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import cache
 from typing import Any
 
 from ohia.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
@@ -15,7 +16,7 @@ from ohia.http.headers import Headers
 from ohia.http.media_type import charset
 from ohia.middleware.body.limits import MIB, FormLimits, check
 
-__all__ = ["Part", "PartEvents", "PushParser", "parts_of"]
+__all__ = ["Part", "PartEvents", "PushParser", "parts_of", "unfolded"]
 
 BOUNDARY = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]{0,68}[\x21-\x7e])?")  # RFC 2046, 5.1.1
 NOT_ENCODED = frozenset({"", "7bit", "8bit", "binary"})  # RFC 7578, 4.7
@@ -26,6 +27,23 @@ part a segment, then its bytes, then None."""
 
 END: Any = object()
 """The event after the last part."""
+
+
+@cache
+def unfolded(parser: Any, error: type[Exception]) -> PushParser:  # noqa: ANN401 - a class without types
+    """Return the class `parser` so that it raises `error` for a folded line of a part's head.
+
+    No browser folds one; and each line that goes on costs as much as all of its field before, so
+    that a megabyte of them takes a second.
+    """
+
+    class Unfolded(parser):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
+        def _on_segment_headerline(self, line: bytes) -> None:
+            if line[:1] in {b" ", b"\t"}:
+                raise error("a folded line in the head of a part")
+            super()._on_segment_headerline(line)  # pyright: ignore[reportUnknownMemberType]
+
+    return Unfolded
 
 
 class PartEvents:

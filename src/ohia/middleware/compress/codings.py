@@ -17,7 +17,8 @@ __all__ = ["CodingOptions", "Compressor", "MakeCompressor", "make_brotli", "make
 CodingOptions = Mapping[str, int] | Literal[False]
 """What the library takes by keyword; False never uses the coding."""
 
-LIVE_WINDOW = 18  # as a power of two, in bytes
+LIVE_WINDOW = 15  # as a power of two, in bytes
+LIVE_TABLES = 13  # as powers of two, in entries; zstd's own take 0.7 MiB for each response
 MOST_ZSTD_WINDOW = 23  # what a client must be able to take (RFC 9659, 3)
 GZIP = 16 + zlib.MAX_WBITS  # zlib's sign for gzip's head and tail
 
@@ -91,7 +92,8 @@ def make_zstd(options: Mapping[str, int]) -> MakeCompressor:
     window = zstd.CompressionParameter.window_log
     if options.get("level", 3) > 19:  # whose own window would be larger
         chosen.setdefault(window, MOST_ZSTD_WINDOW)
-    live = {**chosen, window: LIVE_WINDOW}
+    tables = (zstd.CompressionParameter.hash_log, zstd.CompressionParameter.chain_log)
+    live = {**dict.fromkeys(tables, LIVE_TABLES), **chosen, window: LIVE_WINDOW}
 
     class Zstd:
         def __init__(self, *, is_live: bool) -> None:

@@ -94,6 +94,8 @@ class _Beginning:
         if ctx.status == 101 or not self._concerns(ctx):
             return
         ctx.vary("Accept-Encoding")
+        if ctx.status == 304 and f"W/{ctx.response.etag}" in ctx.get("If-None-Match"):
+            _weaken(ctx)  # as it was sent; caches update nothing by another (RFC 9111, 4.3.4)
         if ctx.status in EMPTY or _is_partial(ctx) or self._is_small(ctx):
             return
         coding = self._accepted(ctx)
