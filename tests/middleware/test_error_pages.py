@@ -341,3 +341,11 @@ async def test_debug_shows_nothing_to_anybody_else(circumstances: dict[str, Any]
 async def test_without_debug_nothing_is_shown_to_anybody() -> None:
     response = await ask(error_pages(), fault, host="localhost", env="development")
     assert (response.status, response.text) == (500, "Internal Server Error")
+
+
+@pytest.mark.parametrize(
+    "options", [{"default": "xml"}, {"pages": {"404": "gone"}}, {"pages": {200: "fine"}}]
+)
+def test_options_that_cannot_be_meant_are_refused(options: Any) -> None:
+    with pytest.raises(ValueError, match="got"):
+        error_pages(**options)

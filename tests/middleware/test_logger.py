@@ -30,7 +30,7 @@ async def log(
     lines: list[str] = []
     async with Client(app_of(lines, *middleware, **options), raise_errors=False) as client:
         await client.request(method, url, headers=headers)
-    return [re.sub(r"\b[\d.,]+ ?ms\b", "0ms", line) for line in lines]
+    return [re.sub(r"[\d.,]+ ?ms\b", "0ms", line) for line in lines]
 
 
 def hello(ctx: Context) -> None:
@@ -433,3 +433,33 @@ async def test_the_bytes_on_the_wire_are_counted_by_the_server_too() -> None:
 async def test_only_bytes_that_were_sent_count(method: str) -> None:
     lines = await log(hello, method=method, format=":bytes")
     assert lines == ["-" if method == "HEAD" else "5"]
+
+
+async def later(*_: object) -> str:
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [
+        ("tiny", {"skip": later}),
+        ("tiny", {"write": later}),
+        (":own", {"tokens": {"own": later}}),
+        (later, {}),
+    ],
+)
+def test_async_functions_are_refused_for_nothing_would_await_them(
+    format: Any, options: Any
+) -> None:
+    with pytest.raises(TypeError, match="is a plain function, got the async"):
+        logger(format, **options)
+
+
+async def test_an_awaitable_that_skip_returns_is_an_error_not_a_yes() -> None:
+    errors: list[BaseException] = []
+    app: Ohia = Ohia(env="test")
+    app.use(logger("tiny", skip=lambda _: later()))
+    app.on("error", errors.append)
+    async with Client(app, raise_errors=False) as client:
+        await client.get("/")
+    assert [str(error)[:24] for error in errors] == ["skip is a plain function"]

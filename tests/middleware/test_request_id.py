@@ -88,3 +88,17 @@ async def test_without_the_middleware_it_is_empty() -> None:
     app: Ohia = Ohia(env="test")
     app.use(lambda ctx: setattr(ctx, "body", [ctx.request_id]))
     assert (await get(app)).json() == [""]
+
+
+async def later(*_: object) -> str:
+    return ""
+
+
+async def test_async_functions_are_refused_for_nothing_would_await_them() -> None:
+    for options in ({"accept": later}, {"generate": later}):
+        with pytest.raises(TypeError, match="is a plain function"):
+            request_id(**options)  # type: ignore[arg-type]
+    app: Ohia = Ohia(env="test")
+    app.use(request_id(accept=lambda _: later()))
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/", headers={"X-Request-Id": "theirs"})).status == 500

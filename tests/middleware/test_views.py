@@ -22,6 +22,10 @@ TEMPLATES = {
     "page.html.jinja": "{% extends 'layout.html' %}{% block main %}<b>{{ name }}</b>{% endblock %}",
     "layout.html": "<title>{{ title|default('none') }}</title>{% block main %}{% endblock %}",
     "strange.unknown": "<p>{{ name }}",
+    "bare.j2": "<p>{{ name }}",
+    "txt.j2": "<p>{{ name }}",
+    "page.shtml": "<p>{{ name }}",
+    "feed.rss": "<p>{{ name }}",
     "late.html": "{{ later() }}",
     "long.html": "{% for i in range(1000) %}{{ i }}{% endfor %}",
     "optional.html": "{% include 'none.html' ignore missing %}here",
@@ -57,7 +61,12 @@ def rendering(name: str, /, **values: Any) -> Any:
         ("plain.txt", "<b>", "text/plain; charset=utf-8"),
         ("feed.xml", "<a>&lt;b&gt;</a>", "application/xml"),
         ("page.html.jinja", "<title>none</title><b>&lt;b&gt;</b>", "text/html; charset=utf-8"),
-        ("strange.unknown", "<p><b>", "text/html; charset=utf-8"),  # as any text that looks so
+        # What has no type is sent as what it looks like, and escaped in case that is HTML.
+        ("strange.unknown", "<p>&lt;b&gt;", "text/html; charset=utf-8"),
+        ("bare.j2", "<p>&lt;b&gt;", "text/html; charset=utf-8"),
+        ("txt.j2", "<p>&lt;b&gt;", "text/html; charset=utf-8"),
+        ("page.shtml", "<p>&lt;b&gt;", "text/html; charset=utf-8"),
+        ("feed.rss", "<p>&lt;b&gt;", "application/rss+xml"),
         ("optional", "here", "text/html; charset=utf-8"),
     ],
 )

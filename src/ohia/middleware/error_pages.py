@@ -86,8 +86,10 @@ def error_pages(
     `$status`, `$title` and `$detail`. `json` returns another JSON body. `debug` adds the
     traceback for clients on this very machine while `app.env` is "development".
 
-    Nothing is caught: the error passes all of upstream, and is emitted as ever.
+    Nothing is caught: the error passes all of upstream, and is emitted as ever. ValueError for
+    options that cannot be meant.
     """
+    _check(pages or {}, default)
     offers = sorted(OFFERS, key=lambda offer: OFFERS[offer] != default)
     writers: dict[Kind, tuple[str, Writer]] = {
         "html": (HTML, _html_writer(pages or {})),
@@ -117,6 +119,15 @@ def error_pages(
             await write(Problem(ctx.status, ctx.message or str(ctx.status)), ctx)
 
     return error_pages
+
+
+def _check(pages: Mapping[int | str, Page], default: str) -> None:
+    """Raise ValueError for a form that there is not, and for pages that nobody would ever see."""
+    if default not in OFFERS.values():
+        raise ValueError(f'default is "html", "json" or "text", got {default!r}')
+    for key in pages:
+        if key not in {"4xx", "5xx", *range(400, 600)}:
+            raise ValueError(f'pages has a status of 400 to 599, "4xx" or "5xx", got {key!r}')
 
 
 def problem_json(problem: Problem, _: Context) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from ohia import Context, Middleware, Next
+from ohia.plain import plain
 
 __all__ = ["request_id"]
 
@@ -23,6 +24,8 @@ def request_id(
     characters, False none, a function what it likes of these. Else it is made by `generate`.
     With `header` None nothing is read or sent.
     """
+    make = plain("generate", generate)
+    is_good = plain("accept", accept) if callable(accept) else None
 
     def given(ctx: Context) -> str | None:
         if header is None or accept is False:
@@ -30,10 +33,10 @@ def request_id(
         value = ctx.get(header)
         if not HARMLESS.fullmatch(value):
             return None
-        return value if accept is True or accept(value) else None
+        return value if is_good is None or is_good(value) else None
 
     async def request_id(ctx: Context, next: Next) -> None:
-        ctx.request_id = given(ctx) or generate()
+        ctx.request_id = given(ctx) or make()
         if header is not None:
             ctx.set(header, ctx.request_id, sticky=True)
         await next()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ohia import Context, Middleware, Next
 from ohia.extras import missing
+from ohia.http.media_type import lookup
 
 if TYPE_CHECKING:
     import jinja2
@@ -19,7 +20,6 @@ Folder = str | os.PathLike[str]
 
 # What templates are named after the type of what they make: page.html.jinja is a page.html.
 TEMPLATE_SUFFIXES = frozenset({".j2", ".jinja", ".jinja2"})
-MARKUP = ("html", "htm", "xhtml", "xml", "svg")
 PIECES_A_TURN = 256  # of a page, before whatever else waits may run
 
 
@@ -83,8 +83,13 @@ def views(
 
 
 def _is_markup(name: str | None) -> bool:
-    """Say whether the template `name` makes markup; one made of a string does."""
-    return name is None or _output_name(name).rpartition(".")[2].lower() in MARKUP
+    """Say whether the template `name` makes markup, or what a browser might take for it.
+
+    One made of a string has no name, and one without a known type is sent as what it looks like.
+    """
+    suffix = "" if name is None else PurePath(_output_name(name)).suffix
+    kind = lookup(suffix) if suffix else None
+    return kind is None or kind.endswith(("html", "xml"))
 
 
 class _Templates:

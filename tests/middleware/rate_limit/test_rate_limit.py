@@ -313,3 +313,33 @@ def test_a_missing_library_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=r'pip install "ohia\[ratelimit\]"'):
         rate_limit()
+
+
+@pytest.mark.parametrize("strategy", ["fixed-window", "moving-window", "sliding-window-counter"])
+async def test_what_costs_nothing_is_not_counted_and_leaves_the_others_limited(
+    strategy: Any,
+) -> None:
+    async def cost(ctx: Context) -> int:
+        return 0 if ctx.path == "/free" else 1
+
+    app = app_of(
+        rate_limit("1/hour", strategy=strategy, id=lambda ctx: ctx.get("X-Id"), cost=cost), hello
+    )
+    async with Client(app) as client:
+        for number in range(1100):  # more than are kept without a look at what has expired
+            await client.get("/free", headers={"X-Id": str(number)})
+        assert await statuses(client, 2, headers={"X-Id": "same"}) == [200, 429]
+
+
+@pytest.mark.parametrize("cost", [-1, "1", None, 1.5])
+async def test_a_cost_that_is_none_is_an_error_and_no_lost_storage(cost: Any) -> None:
+    with pytest.raises(ValueError, match="a cost is a whole number"):
+        rate_limit(cost=cost)
+    async with Client(app_of(rate_limit(cost=lambda _: cost), hello)) as client:
+        with pytest.raises(ValueError, match="a cost is a whole number"):
+            await client.get("/")
+
+
+def test_a_word_that_is_no_choice_for_a_lost_storage_is_refused() -> None:
+    with pytest.raises(ValueError, match="when_lost is"):
+        rate_limit(when_lost="refused")  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from ohia.middleware.logger.dev import dev_format
 from ohia.middleware.logger.entry import Entry, Event
 from ohia.middleware.logger.json_lines import json_format
 from ohia.middleware.logger.tokens import FORMATS, Token, token_format
+from ohia.plain import plain
 
 __all__ = ["logger"]
 
@@ -36,7 +37,8 @@ def logger(
     """
     is_coloured = colors if colors is not None else write is None and _has_colours()
     render = _renderer(format, tokens or {}, is_coloured=is_coloured)
-    emit = _emitter(render, write or _write_to_stderr, skip)
+    is_skipped = None if skip is None else plain("skip", skip)
+    emit = _emitter(render, plain("write", write or _write_to_stderr, futures=True), is_skipped)
 
     def note_upgrade(start: float, ctx: Context) -> None:
         if ctx.status == 101:
@@ -74,7 +76,7 @@ def _emitter(
 
 def _renderer(format: str | Format, tokens: Mapping[str, Token], *, is_coloured: bool) -> Format:
     if not isinstance(format, str):
-        return format
+        return plain("format", format)
     if format == "dev":
         return dev_format(colors=is_coloured)
     if format == "json":

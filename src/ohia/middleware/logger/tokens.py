@@ -8,6 +8,7 @@ from os import getpid
 from ohia import Context
 from ohia.http.date import format_date
 from ohia.middleware.logger.entry import Entry, escape
+from ohia.plain import plain
 
 __all__ = ["FORMATS", "Token", "token_format"]
 
@@ -59,8 +60,8 @@ def token_format(template: str, tokens: Mapping[str, Token]) -> Callable[[Entry]
 
 
 def _render(name: str, tokens: Mapping[str, Token]) -> Render:
-    own = tokens.get(name)
-    if own is not None:
+    if name in tokens:
+        own = plain(f"the token :{name}", tokens[name])
         return lambda entry, _: own(entry.ctx)
     if name not in TOKENS:
         raise ValueError(f"no token :{name}; there are :{', :'.join(sorted({*TOKENS, *tokens}))}")

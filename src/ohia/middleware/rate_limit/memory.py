@@ -42,6 +42,8 @@ class MemoryStore(MemoryStorage):
         """Note `amount` hits, unless there would be more than `limit` within `expiry`."""
         if amount > limit:
             return False
+        if not amount:
+            return True
         self._sweep()
         hits = self.events.setdefault(key, [])  # the newest first
         full = len(hits) > limit - amount

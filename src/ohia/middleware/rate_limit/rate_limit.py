@@ -1,7 +1,7 @@
 """The middleware: whose request it is, how it stands with the limits, what the answer says."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ohia import Context, Middleware, Next
@@ -17,6 +17,8 @@ __all__ = ["rate_limit"]
 Ask = Callable[[Context], object]
 """A function of ctx, plain or async."""
 
+Cost = int | Callable[[Context], int | Awaitable[int]]
+
 
 def rate_limit(
     limit: str = "2500/hour",
@@ -26,7 +28,7 @@ def rate_limit(
     deny: Ask | None = None,
     storage: "str | Storage | None" = None,
     strategy: Strategy = "fixed-window",
-    cost: int | Callable[[Context], int] = 1,
+    cost: Cost = 1,
     status: int = 429,
     message: str | None = None,
     headers: Sequence[str] = ("RateLimit", "X-RateLimit"),
@@ -43,10 +45,10 @@ def rate_limit(
     refuse = when_lost == "refuse"
     counter = Counter(limit, storage, strategy, namespace=namespace, refuse=refuse)
     writers = [header_writer(family, counter.policy) for family in headers]
-    http_error(status)  # what is no status of an error is told now
+    _check(status, cost, when_lost)
 
     async def count(ctx: Context, key: str) -> None:
-        now = await counter.hit(ctx, key, cost if isinstance(cost, int) else cost(ctx))
+        now = await counter.hit(ctx, key, await _price(cost, ctx))
         if now is None:
             return
         for each in writers:
@@ -64,6 +66,25 @@ def rate_limit(
         await next()
 
     return rate_limit
+
+
+async def _price(cost: Cost, ctx: Context) -> int:
+    return _checked_cost(await _ask(cost, ctx) if callable(cost) else cost)
+
+
+def _check(status: int, cost: Cost, when_lost: str) -> None:
+    """Raise ValueError for options that cannot be meant."""
+    http_error(status)
+    if when_lost not in {"allow", "refuse"}:
+        raise ValueError(f'when_lost is "allow" or "refuse", got {when_lost!r}')
+    if not callable(cost):
+        _checked_cost(cost)
+
+
+def _checked_cost(cost: object) -> int:
+    if not isinstance(cost, int) or cost < 0:
+        raise ValueError(f"a cost is a whole number from 0 on, got {cost!r}")
+    return cost
 
 
 async def _ask(function: Ask | None, ctx: Context) -> object:
