@@ -130,10 +130,56 @@ async def test_middleware_added_later_takes_effect_on_the_next_request() -> None
 
 
 async def test_what_middleware_returns_never_becomes_a_body() -> None:
-    app = Ohia()
+    app = Ohia(env="production")
     app.use(lambda ctx: "not a body")
     async with Client(app) as client:
         assert (await client.get("/")).status == 404
+
+
+async def returns_a_dict(ctx: Context) -> object:
+    return {"name": "tobi"}
+
+
+def makes_middleware(ctx: Any) -> Any:
+    return lambda ctx: None
+
+
+@pytest.mark.parametrize(
+    ("middleware", "told"),
+    [
+        (returns_a_dict, "returns_a_dict returned a dict, which is no answer: write `ctx.body"),
+        (lambda ctx: "not a body", "a lambda returned a str, which is no answer"),
+        (
+            makes_middleware,
+            r"makes_middleware returned a function.*use `makes_middleware\(\.\.\.\)`",
+        ),
+    ],
+)
+async def test_a_value_that_nobody_took_is_told_outside_production(
+    middleware: Any, told: str
+) -> None:
+    app = Ohia()
+
+    @app.use
+    async def above(ctx: Context, next: Next) -> None:
+        await next()
+
+    app.use(middleware)
+    async with Client(app) as client:
+        with pytest.warns(RuntimeWarning, match=told):
+            assert (await client.get("/")).status == 404
+
+
+async def test_a_value_that_somebody_took_is_not_told() -> None:
+    app = Ohia()
+
+    @app.use
+    async def renders(ctx: Context, next: Next) -> None:
+        ctx.body = await next()
+
+    app.use(returns_a_dict)
+    async with Client(app) as client:
+        assert (await client.get("/")).json() == {"name": "tobi"}
 
 
 async def test_a_compose_of_ones_own() -> None:
@@ -725,3 +771,22 @@ async def test_draining_can_be_waited_for() -> None:
     await asyncio.gather(*waiting)
     await app.wait_draining()
     assert app.draining
+
+
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [("session", "session"), ("csrf_token", "csrf"), ("render", "views"), ("sse", "sse")],
+)
+async def test_what_comes_of_bundled_middleware_is_told_where_it_lacks(
+    name: str, maker: str
+) -> None:
+    app = Ohia()
+
+    @app.use
+    async def look(ctx: Context) -> None:
+        ctx.body = hasattr(ctx, name)
+        getattr(ctx, name)
+
+    async with Client(app) as client:
+        with pytest.raises(AttributeError, match=rf"ctx\.{name} is there below.*\({maker}\(\)\)"):
+            await client.get("/")

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ohia.co import co
 from ohia.compose import Composed, check_middleware, compose, middleware_name
 from ohia.errors import NextCalledTwice
+from ohia.middleware.favicon import favicon
 from ohia.types import Next
 
 Log = list[Any]
@@ -801,6 +802,8 @@ REFUSED = [
     (needs_option, "needs_option needs the keyword option"),
     (NeedsInstance.method, "pass a method bound to its object"),
     (Application(), "Application is an ASGI application, no middleware: mount it"),
+    (favicon, r"favicon is no middleware by itself, it makes one: call it, favicon\(\.\.\.\)"),
+    (sys.modules[favicon.__module__], "got a module: from ohia.middleware.favicon import favicon"),
 ]
 
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import inspect
 import os
-import traceback
 import warnings
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -28,9 +27,10 @@ from ohia.keygrip import Keygrip, Keys
 from ohia.lifespan import Lifespan, LifespanFunction
 from ohia.request import Request
 from ohia.respond import respond, respond_with_error
-from ohia.response import Response
+from ohia.response import UNSET, Response
 from ohia.sources import close_source
 from ohia.state import S
+from ohia.tracebacks import format_error
 from ohia.types import Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
 from ohia.websocket import cut_reason
@@ -294,6 +294,8 @@ class Ohia(Emitter, Generic[S]):
                 self._composed_of, **(options if self.compose is compose_middleware else {})
             )
             self._composed = composed.first if isinstance(composed, Composed) else composed
+            if self.env != "production":
+                self._composed = _told_of_values(self._composed)
         return self._composed
 
     async def _finish_long(self, ctx: Context[S]) -> None:
@@ -377,7 +379,7 @@ class Ohia(Emitter, Generic[S]):
         output = self.env != "test" if self.output_errors is None else self.output_errors
         if not output or _is_ordinary(error):
             return
-        text = "".join(traceback.format_exception(error)).rstrip("\n")
+        text = format_error(error).rstrip("\n")
         indented = "\n".join(f"  {line}" for line in text.split("\n"))
         console.write(f"\n{indented}\n\n")
 
@@ -430,6 +432,19 @@ class Ohia(Emitter, Generic[S]):
 
     def __repr__(self) -> str:
         return f"<Ohia {self.name or ''}{' ' if self.name else ''}{self.env}>"
+
+
+def _told_of_values(chain: Chain) -> Chain:
+    """Return `chain` with a warning where a middleware returned what it should have assigned."""
+
+    async def told(ctx: Context[Any], *next: Any) -> Any:  # noqa: ANN401 - see Chain
+        result = await chain(ctx, *next)
+        is_open = ctx._socket is not None or ctx._stream is not None or not ctx._respond
+        if ctx._returned and ctx._body is UNSET and not (ctx._has_status or is_open or next):
+            warnings.warn(ctx._returned, RuntimeWarning, stacklevel=2)
+        return result
+
+    return told
 
 
 @cache

@@ -11,8 +11,8 @@ import inspect
 import os
 import reprlib
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from types import AsyncGeneratorType, CoroutineType
-from typing import Any, cast
+from types import AsyncGeneratorType, CoroutineType, FunctionType, ModuleType
+from typing import Any, TypeGuard, cast
 
 from ohia.co import drive, is_generator, to_awaitable
 from ohia.errors import NextCalledTwice
@@ -137,6 +137,11 @@ def check_middleware(fn: object) -> None:
             f"middleware must be a function, got the result of {name}(): you called "
             "it, pass the function itself"
         )
+    if isinstance(fn, ModuleType):
+        name = fn.__name__.rpartition(".")[2]
+        raise TypeError(
+            f"middleware must be a function, got a module: from {fn.__name__} import {name}"
+        )
     if not callable(fn):
         raise TypeError(f"middleware must be a function, got {reprlib.repr(fn)}")
     if isinstance(fn, type):
@@ -149,7 +154,17 @@ def check_middleware(fn: object) -> None:
             f"the middleware {middleware_name(fn)} is an async generator: write "
             "`await next()` in an `async def`, or `yield next` in a `def`"
         )
+    if _is_bundled_factory(fn):
+        raise TypeError(
+            f"{fn.__name__} is no middleware by itself, it makes one: call it, {fn.__name__}(...)"
+        )
     _check_parameters(fn)
+
+
+def _is_bundled_factory(fn: Any) -> TypeGuard[FunctionType]:  # noqa: ANN401 - any callable
+    """Say whether `fn` is a function of `ohia.middleware` itself: what they make is inside them."""
+    module = fn.__module__ if isinstance(fn, FunctionType) else ""
+    return (module or "").startswith("ohia.middleware.") and "." not in fn.__qualname__
 
 
 def _check_parameters(fn: Callable[..., Any]) -> None:
@@ -391,9 +406,28 @@ def _link_checked(layer: _Layer, following: Step) -> Step:
             _close_unstarted(downstream.coroutine)
             raise
         _check_awaited(layer, downstream, result)
+        if result is not None and downstream.step is following:
+            _note_value(ctx, layer.name, result)
         return result
 
     return step
+
+
+# Types of values that look as if their middleware meant them for the client, or as if it was
+# never called to make one.
+LIKE_ANSWERS = (str, bytes, dict, list, tuple, FunctionType)
+
+
+def _note_value(ctx: Any, name: str, value: object) -> None:  # noqa: ANN401 - see Step
+    """Keep what the last layer did, if ctx cares, to be told if nobody answers."""
+    if not isinstance(value, LIKE_ANSWERS) or not isinstance(getattr(ctx, "_returned", None), str):
+        return
+    advice = "write `ctx.body = ...`"
+    if isinstance(value, FunctionType):
+        advice = f"if it is what makes the middleware, use `{name}(...)`"
+    who = "a lambda" if name == "-" else name
+    kind = type(value).__name__  # pyright: ignore[reportUnknownArgumentType] - of whatever
+    ctx._returned = f"{who} returned a {kind}, which is no answer: {advice}"  # noqa: SLF001 - the core's
 
 
 # What to write, by the verb of a layer: to go downstream, and to return what is to be waited for.

@@ -194,7 +194,7 @@ async def run_koa1(*, programs: list[Program], request: dict[str, Any]) -> dict[
     """Return what `driver.js` returns for the area `koa1`."""
     trace: Trace = []
     errors: list[str] = []
-    app = make_app({})
+    app = make_app({"env": "production"})  # elsewhere ohia warns of a value that nobody took
     app.on("error", lambda error: errors.append(_name(error)))
     for program in programs:
         app.use(generator_function(program, trace))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["File", "Files", "render_multipart"]
 
@@ -28,7 +28,7 @@ def render_multipart(fields: Sequence[tuple[str, Any]], files: Files) -> tuple[s
 
 def _each(held: File | Sequence[File]) -> Iterator[File]:
     if isinstance(held, (bytes, str, tuple)):
-        yield held  # a tuple is one file, a list holds several
+        yield cast("File", held)  # a tuple is one file, a list holds several
     else:
         yield from held
 
