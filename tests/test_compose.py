@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohia.co import co
-from ohia.compose import Composed, check_middleware, compose, middleware_name
+from ohia.compose import Composed, compose
 from ohia.errors import NextCalledTwice
-from ohia.middleware.favicon import favicon
+from ohia.signature import check_middleware
 from ohia.types import Next
 
 Log = list[Any]
@@ -405,161 +405,7 @@ async def test_a_second_next_is_an_error_while_the_first_still_runs(checked: boo
     await compose(middleware, checked=checked)([])
 
 
-# --- forgotten awaits ---
-
-
-async def forgets_to_await(ctx: Log, next: Next) -> None:
-    next()  # type: ignore[unused-coroutine,unused-ignore]  # the mistake in question
-
-
-async def forgets_in_a_return(ctx: Log, next: Next) -> object:
-    return next()
-
-
-async def returns_next_itself(ctx: Log, next: Next) -> object:
-    return next
-
-
-def forgets_to_yield(ctx: Log, next: Next) -> Generator[Any, Any, None]:
-    next()
-    yield answer(ctx)
-
-
-def returns_from_a_generator(ctx: Log, next: Next) -> Generator[Any, Any, object]:
-    yield answer(ctx)
-    return next()
-
-
-def forgets_to_return(ctx: Log, next: Next) -> None:
-    next()
-
-
-async def forgets_something_else(ctx: Log, next: Next) -> object:
-    await next()
-    return answer(ctx)
-
-
-def driven() -> Generator[Any, Any, None]:
-    yield
-
-
-async def forgets_a_generator(ctx: Log, next: Next) -> object:
-    return driven()
-
-
-def forgets_another_generator(ctx: Log, next: Next) -> Generator[Any, Any, object]:
-    yield next
-    return driven()
-
-
-@pytest.mark.parametrize(
-    ("middleware", "message"),
-    [
-        (forgets_to_await, "called next() without awaiting it: write `await next()`"),
-        (forgets_in_a_return, "returned next() without awaiting it: write `return await next()`"),
-        (returns_next_itself, "returned next() without awaiting it: write `return await next()`"),
-        (forgets_to_yield, "called next() without awaiting it: write `yield next`"),
-        (
-            returns_from_a_generator,
-            "returned next() without awaiting it: write `return (yield next())`",
-        ),
-        (forgets_to_return, "called next() without awaiting it: write `return next()`"),
-        (
-            wrapper_of(forgets_to_await),
-            "called next() without awaiting it: write `await next()`",
-        ),
-        (
-            forgets_something_else,
-            "returned answer() without awaiting it: write `return await answer()`",
-        ),
-        (
-            forgets_a_generator,
-            "returned driven() without awaiting it: write `return await driven()`",
-        ),
-        (
-            forgets_another_generator,
-            "returned driven() without awaiting it: write `return (yield driven())`",
-        ),
-    ],
-)
-async def test_a_forgotten_await_is_named_outside_production(middleware: Any, message: str) -> None:
-    with pytest.raises(RuntimeError) as caught:
-        await compose(awaits, middleware, yields, checked=True)([])
-    assert str(caught.value) == f"{middleware.__name__} {message}"
-    gc.collect()  # a RuntimeWarning would fail the test here
-
-
-async def test_downstream_left_running_in_a_task_is_named() -> None:
-    tasks: list[asyncio.Future[Any]] = []
-    release = asyncio.Event()
-
-    async def hurries(ctx: Log, next: Next) -> None:
-        tasks.append(asyncio.ensure_future(next()))
-        if ctx:
-            await asyncio.sleep(0)  # the task begins, and waits
-
-    async def waits(ctx: Log) -> str:
-        await release.wait()
-        return "done"
-
-    for begun in ([], ["begun"]):
-        with pytest.raises(RuntimeError, match=r"^hurries returned before what its next\(\) began"):
-            await compose(hurries, waits, checked=True)(begun)
-    release.set()
-    assert await asyncio.gather(*tasks) == ["done", "done"]  # it was left alone
-
-
-@pytest.mark.parametrize("middleware", [forgets_to_await, forgets_to_yield])
-async def test_an_own_error_goes_on_untouched_by_the_check(middleware: Any) -> None:
-    error = ValueError("own")
-
-    def fails(ctx: Log, next: Next) -> None:
-        next()
-        raise error
-
-    async def fails_too(ctx: Log, next: Next) -> None:
-        fails(ctx, next)
-
-    for each in (fails, fails_too):
-        with pytest.raises(ValueError, match="own") as caught:
-            await compose(each, rest, checked=True)([])
-        assert caught.value is error
-        assert error.__context__ is None
-    gc.collect()
-
-
-async def test_awaiting_what_fails_downstream_is_no_oversight() -> None:
-    async def fails(ctx: Log) -> None:
-        raise ValueError
-
-    async def forgives(ctx: Log, next: Next) -> str:
-        try:
-            await next()
-        except ValueError:
-            return "forgiven"
-        return "missed"
-
-    assert await compose(forgives, fails, checked=True)([]) == "forgiven"
-
-
-async def test_downstream_that_was_cut_off_is_no_oversight() -> None:
-    async def gives_up(ctx: Log, next: Next) -> str:
-        task = asyncio.ensure_future(next())
-        await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.wait([task])
-        return "gave up"
-
-    async def waits(ctx: Log) -> None:
-        await asyncio.Event().wait()
-
-    assert await compose(gives_up, waits, checked=True)([]) == "gave up"
-
-
-def test_the_check_works_without_a_loop() -> None:
-    coroutine = compose(forgets_to_await, rest, checked=True)([])
-    with pytest.raises(RuntimeError, match="forgets_to_await"):
-        coroutine.send(None)
+# --- production or not ---
 
 
 async def test_production_returns_the_middleware_s_own_coroutine() -> None:
@@ -745,80 +591,14 @@ async def test_a_request_leaves_nothing_for_the_cycle_collector(checked: bool) -
         gc.enable()
 
 
-# --- what can never run ---
-
-
-class NeedsInstance:
-    async def __call__(self, ctx: Log, next: Next) -> None: ...
-
-    async def method(self, ctx: Log, next: Next) -> None: ...
-
-
-class Application:
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+# --- what can run ---
 
 
 async def async_generator(ctx: Log, next: Next) -> AsyncIterator[None]:
     yield
 
 
-class AsyncGeneratorMiddleware:
-    async def __call__(self, ctx: Log, next: Next) -> AsyncIterator[None]:
-        yield
-
-
-async def takes_nothing() -> None: ...
-
-
-async def takes_keywords(*, ctx: Log) -> None: ...
-
-
 async def takes_three(ctx: Log, next: Next, user: str) -> None: ...
-
-
-async def needs_option(ctx: Log, next: Next, *, option: str) -> None: ...
-
-
-def generator_object() -> Any:
-    return yields([], compose())  # type: ignore[arg-type]  # never run
-
-
-REFUSED = [
-    (None, "must be a function, got None"),
-    ("logger", "must be a function, got 'logger'"),
-    ({"a": 1}, "must be a function, got {'a': 1}"),
-    (
-        NeedsInstance,
-        r"got the class NeedsInstance: pass an instance of it, NeedsInstance\(\.\.\.\)",
-    ),
-    (generator_object(), r"got the result of yields\(\): you called it"),
-    (async_generator([], compose()), r"got the result of async_generator\(\): you called it"),  # type: ignore[arg-type]
-    (async_generator, "async_generator is an async generator: write `await next()`"),
-    (AsyncGeneratorMiddleware(), "AsyncGeneratorMiddleware is an async generator"),
-    (functools.partial(async_generator), "async_generator is an async generator"),
-    (takes_nothing, "takes_nothing takes no argument"),
-    (takes_keywords, "takes_keywords needs the keyword ctx"),
-    (takes_three, "takes_three needs ctx, next, user"),
-    (needs_option, "needs_option needs the keyword option"),
-    (NeedsInstance.method, "pass a method bound to its object"),
-    (Application(), "Application is an ASGI application, no middleware: mount it"),
-    (favicon, r"favicon is no middleware by itself, it makes one: call it, favicon\(\.\.\.\)"),
-    (sys.modules[favicon.__module__], "got a module: from ohia.middleware.favicon import favicon"),
-]
-
-
-@pytest.mark.parametrize(("middleware", "message"), REFUSED)
-def test_what_could_never_run_is_refused_with_the_reason(middleware: Any, message: str) -> None:
-    for refuse in (check_middleware, compose):
-        with pytest.raises(TypeError, match=message.replace("()`", r"\(\)`")):
-            refuse(middleware)
-
-
-def test_a_coroutine_is_refused_as_called_too_early() -> None:
-    coroutine = answer([])
-    with pytest.raises(TypeError, match=r"got the result of answer\(\): you called it, pass the"):
-        check_middleware(coroutine)
-    coroutine.close()
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
@@ -839,38 +619,12 @@ async def test_a_wrapper_that_passes_its_arguments_on_takes_what_it_wraps(checke
         compose(wrapper_of(takes_three))
 
 
-def test_a_built_in_that_tells_no_signature_is_taken_at_its_word() -> None:
-    check_middleware(max)
-
-
 # --- names ---
 
 
 def named(fn: Any, name: str) -> Any:
     fn._name = name
     return fn
-
-
-@pytest.mark.parametrize(
-    ("middleware", "name"),
-    [
-        (awaits, "awaits"),
-        (named(wrapper_of(awaits), "serve /public"), "serve /public"),
-        (lambda ctx: None, "-"),
-        (functools.partial(awaits), "awaits"),
-        (functools.partial(functools.partial(Middleware())), "Middleware"),
-        (Middleware(), "Middleware"),
-        (named(Middleware(), "mine"), "mine"),
-        (Middleware().yields, "yields"),
-        (named(lambda ctx: None, ""), "-"),
-        (compose(awaits), "composed"),
-        (named(compose(awaits), "api"), "api"),
-    ],
-)
-def test_a_middleware_is_named_by_itself_its_function_or_its_class(
-    middleware: Any, name: str
-) -> None:
-    assert middleware_name(middleware) == name
 
 
 async def test_errors_use_the_name_that_was_set(checked: bool) -> None:

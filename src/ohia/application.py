@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ohia.compose import Composed, check_middleware, middleware_name
+from ohia.compose import Composed
 from ohia.compose import compose as compose_middleware
 from ohia.console import console
 from ohia.context import Context
@@ -28,6 +28,7 @@ from ohia.lifespan import Lifespan, LifespanFunction
 from ohia.request import Request
 from ohia.respond import respond, respond_with_error
 from ohia.response import UNSET, Response
+from ohia.signature import check_middleware, middleware_name
 from ohia.sources import close_source
 from ohia.state import S
 from ohia.tracebacks import format_error

@@ -24,10 +24,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket as StarletteSocket
 
 from ohia import Context, Next, Ohia, WebSocketClosed
-from ohia.compose import middleware_name
 from ohia.middleware.asgi import asgi
 from ohia.middleware.asgi_middleware import asgi_middleware
 from ohia.middleware.mount import mount
+from ohia.signature import middleware_name
 from ohia.testing import Client, ResponseCut, UpgradeRefused
 
 PASSED: ContextVar[str] = ContextVar("PASSED", default="")

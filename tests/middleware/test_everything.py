@@ -22,7 +22,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from ohia import Context, Next, Ohia
-from ohia.compose import middleware_name
+from ohia.signature import middleware_name
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "everything.py"
 BUNDLED = EXAMPLE.parents[1] / "src" / "ohia" / "middleware"
