@@ -326,6 +326,11 @@ async def test_bad_json_is_a_400(content: bytes) -> None:
     assert text.startswith("Invalid JSON")
 
 
+async def test_an_empty_body_is_called_so() -> None:
+    found = await status_of(lambda ctx: ctx.request.json(), b"")
+    assert found == (400, "Invalid JSON: the body is empty")
+
+
 async def test_json_of_another_shape_is_a_400_that_says_where() -> None:
     found = await status_of(lambda ctx: ctx.request.json(dict[str, int]), b'{"x":"1"}')
     assert found == (400, "Invalid JSON: Expected `int`, got `str` - at `$[...]`")

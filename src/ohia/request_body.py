@@ -107,7 +107,8 @@ class RequestBody:
         try:
             return decode_json(data, Any if type is None else type)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise BadRequest(f"Invalid JSON: {error}") from error
+            reason = error if data else "the body is empty"
+            raise BadRequest(f"Invalid JSON: {reason}") from error
 
     def _begin(self) -> None:
         if self._state is not State.NEW:

@@ -114,6 +114,16 @@ def test_an_option_that_no_coding_has_is_refused_at_use(options: Any) -> None:
         compress(**options)
 
 
+async def test_an_async_filter_would_be_true_for_every_type() -> None:
+    async def wants(_type: str) -> bool:
+        return False
+
+    with pytest.raises(TypeError, match="filter is a plain function, got the async"):
+        compress(filter=wants)  # type: ignore[arg-type]
+    response = await get(app_of(text, filter=lambda name: wants(f"{name}")), "gzip")
+    assert response.status == 500
+
+
 def test_a_value_that_the_library_refuses_is_told_at_use() -> None:
     with pytest.raises(ValueError, match=r".+"):
         compress(zstd={"level": 1000})

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import gc
+import weakref
 import zlib
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -117,6 +119,17 @@ def test_a_heartbeat_takes_time(heartbeat: Any) -> None:
         sse(heartbeat=heartbeat)
 
 
+@pytest.mark.parametrize("option", ["heartbeat", "retry"])
+async def test_a_text_is_no_time_and_opens_nothing(option: str) -> None:
+    async def answer(ctx: Any) -> None:
+        with pytest.raises(TypeError, match=f"{option} is seconds or a timedelta, got '15'"):
+            ctx.sse(**{option: "15"})
+        ctx.body = "still closed"
+
+    async with Client(app_of(answer)) as client:
+        assert (await client.get("/")).text == "still closed"
+
+
 # --- the end ---------------------------------------------------------------------------------
 
 
@@ -145,6 +158,33 @@ async def test_the_clients_going_ends_it_wherever_it_waits() -> None:
         assert seen == [ClientDisconnect, ClientDisconnect]
         assert asyncio.all_tasks() == before
     assert errors == []
+
+
+async def test_a_client_that_went_leaves_nothing_to_the_cycle_collector() -> None:
+    app: Ohia = Ohia(env="production")
+    app.use(sse())
+    contexts: list[weakref.ref[Context]] = []
+    ended = asyncio.Event()
+
+    @app.use
+    async def answer(ctx: Context) -> None:
+        contexts.append(weakref.ref(ctx))
+        ctx.on_finished(lambda error, ctx: ended.set())
+        await forever(ctx)
+
+    async with app.listen(0) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            await reader.readuntil(b"begun")
+            writer.transport.abort()
+            await ended.wait()
+            await asyncio.sleep(0)
+            assert [each() for each in contexts] == [None]
+        finally:
+            gc.enable()
 
 
 async def test_draining_ends_it_quietly_wherever_it_waits() -> None:

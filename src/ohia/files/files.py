@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, Literal, TypedDict
 
 from ohia import Context
+from ohia.amounts import to_seconds
 from ohia.errors import Forbidden, NotFound
 from ohia.files.answering import CONDITIONS, answer
 from ohia.files.finding import SUFFIXES, Asked, Finder, Found
@@ -167,7 +168,7 @@ def _folder_without_slash(ctx: Context[Any], found: Found, names: Sequence[str])
 
 
 def _cache_control(max_age: float | timedelta, *, is_immutable: bool) -> str:
-    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+    seconds = to_seconds("max_age", max_age)
     if seconds < 0:
         raise ValueError(f"max_age is a number of seconds from 0 on, got {max_age!r}")
     return f"max-age={int(seconds)}{', immutable' if is_immutable else ''}"

@@ -8,6 +8,7 @@ from math import isfinite
 from typing import Any
 
 from ohia import Context, Middleware, Next
+from ohia.amounts import to_seconds
 from ohia.http.listed import field_names, listed
 from ohia.http.origin import parse_origin
 
@@ -105,7 +106,7 @@ def _check_named(origin: OriginFunction | str | frozenset[str]) -> None:
 def _seconds(time: float | timedelta | None) -> str:
     if time is None:
         return ""
-    seconds = time.total_seconds() if isinstance(time, timedelta) else time
+    seconds = to_seconds("max_age", time)
     if not isfinite(seconds):
         raise ValueError(f"max_age is a number of seconds, got {time!r}")
     return f"{seconds:.0f}"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ohia import Context, Middleware, Next
+from ohia.amounts import to_seconds
 from ohia.http.etag import content_tag
 from ohia.http.media_type import content_type
 
@@ -26,7 +27,7 @@ def favicon(
     `max_age` (seconds or a timedelta, at most a year) is how long browsers keep it, `type` its
     media type, by default that of its extension. OSError if it cannot be read.
     """
-    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+    seconds = to_seconds("max_age", max_age)
     caching = f"public, max-age={int(min(max(0, seconds), YEAR))}"
     icon = None if path is None else Path(path).read_bytes()
     etag = "" if icon is None else content_tag(icon)

@@ -8,10 +8,13 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from ohia import ClientDisconnect, Context, Middleware, Next
+from ohia.amounts import to_seconds
 from ohia.http.event_stream import format_comment, format_event
 from ohia.json import encode_json
 
 __all__ = ["EventStream", "OpenEvents", "sse"]
+
+GONE = "the client has gone"
 
 Time = float | timedelta
 """Seconds, or a timedelta."""
@@ -33,6 +36,7 @@ def sse(*, heartbeat: Time | None = 15, retry: Time | None = None) -> Middleware
     before it comes again; None leaves it to the client. `ctx.sse()` takes both too.
     """
     default_heartbeat, default_retry = _seconds(heartbeat), retry
+    _milliseconds(retry)  # what is no time is told now
 
     async def sse(ctx: Context, next: Next) -> None:
         here = weakref.ref(ctx)  # else each request were a cycle
@@ -43,7 +47,7 @@ def sse(*, heartbeat: Time | None = 15, retry: Time | None = None) -> Middleware
             alive = here()
             if alive is None:
                 raise RuntimeError("the request of this ctx.sse is over")
-            return EventStream(alive, _seconds(heartbeat), retry)
+            return EventStream(alive, _seconds(heartbeat), _milliseconds(retry))
 
         ctx.sse = open_events
         await next()
@@ -62,12 +66,12 @@ class EventStream:
     last_event_id: str
     """The id of the last event that the client has seen, "" if it is new here."""
 
-    def __init__(self, ctx: Context, heartbeat: float | None, retry: Time | None) -> None:
+    def __init__(self, ctx: Context, heartbeat: float | None, retry: int | None) -> None:
         field = ctx.headers.get("last-event-id", "")
         self.last_event_id = field.encode("latin-1", "replace").decode("utf-8", "replace")
         self._ctx = ctx
         self._heartbeat = heartbeat
-        self._retry = retry
+        self._retry = retry  # in milliseconds
         self._stream = ctx.stream()
         self._scope = asyncio.timeout(None)
         self._writing = asyncio.Lock()
@@ -107,7 +111,7 @@ class EventStream:
         if not self._stream.wanted:
             self._stop()
         elif self._retry is not None:
-            await self._open_with(format_event(retry=_milliseconds(self._retry)))
+            await self._open_with(format_event(retry=self._retry))
         return self
 
     async def __aexit__(
@@ -126,9 +130,8 @@ class EventStream:
             await self._stream.__aexit__(kind, error, traceback)
             return False
         if self._ctx.disconnected.is_set():
-            gone = ClientDisconnect("the client has gone")
-            await self._stream.__aexit__(ClientDisconnect, gone, None)
-            raise gone from None
+            await self._stream.__aexit__(ClientDisconnect, ClientDisconnect(GONE), None)
+            raise ClientDisconnect(GONE) from None  # no name: its traceback has this frame
         await self._stream.__aexit__(None, None, None)
         return True
 
@@ -180,12 +183,11 @@ class EventStream:
 
 
 def _seconds(time: Time | None) -> float | None:
-    seconds = time.total_seconds() if isinstance(time, timedelta) else time
+    seconds = None if time is None else to_seconds("heartbeat", time)
     if seconds is not None and not seconds > 0:
         raise ValueError(f"a heartbeat is every so many seconds, got {time!r}")
     return seconds
 
 
 def _milliseconds(time: Time | None) -> int | None:
-    seconds = time.total_seconds() if isinstance(time, timedelta) else time
-    return None if seconds is None else round(1000 * seconds)
+    return None if time is None else round(1000 * to_seconds("retry", time))

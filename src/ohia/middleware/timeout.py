@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 from ohia import Context, Middleware, Next
+from ohia.amounts import to_seconds
 from ohia.errors import http_error
 
 __all__ = ["timeout"]
@@ -57,7 +58,7 @@ def _disarm(clocks: tuple[asyncio.Timeout, ...], _: Context) -> None:
 
 
 def _positive(time: float | timedelta) -> float:
-    seconds = time.total_seconds() if isinstance(time, timedelta) else time
+    seconds = to_seconds("a time", time)
     if not seconds > 0:
         raise ValueError(f"a time is more than 0 seconds, got {time!r}")
     return seconds

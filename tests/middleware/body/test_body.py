@@ -276,8 +276,18 @@ def test_what_could_never_work_is_refused_at_once(tmp_path: Path) -> None:
         body(extend_types={"csv": "text/csv"})
     with pytest.raises(NotADirectoryError, match="upload_dir"):
         body(upload_dir=tmp_path / "missing")
-    with pytest.raises(TypeError, match="max_feilds"):
+    with pytest.raises(TypeError, match=r"^body\(\) got an unexpected .* 'max_feilds'"):
         body(max_feilds=1)  # type: ignore[call-arg]
+
+
+async def test_what_decides_on_json_is_plain(post: Post) -> None:
+    async def detect(_ctx: Context, _hint: str = "") -> bool:
+        return False
+
+    with pytest.raises(TypeError, match="detect_json is a plain function, got the async"):
+        body(detect_json=detect)
+    _, response = await post(parsed, content="1", detect_json=lambda ctx: detect(ctx, "x"))
+    assert response.status == 500
 
 
 def test_it_is_named_in_logs() -> None:

@@ -1,6 +1,7 @@
 """Forms as nested data."""
 
 import json
+from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,16 @@ from hypothesis import strategies as st
 from ohia.errors import BadRequest
 from ohia.middleware.body import Form
 from ohia.middleware.body.form import nest
+
+
+def test_a_form_is_read_only_and_says_so() -> None:
+    form: Any = Form([("a", "1"), ("a", "2")])
+    with pytest.raises(TypeError, match=r"read-only: change a copy, dict\(form\)"):
+        form["x"] = 1
+    with pytest.raises(TypeError, match=r"read-only: change a copy, dict\(form\)"):
+        del form["a"]
+    assert dict(form) == {"a": "1"}
+    assert not isinstance(form, MutableMapping)
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,27 @@ async def test_parts_after_the_form_say_what_to_do(post: Post) -> None:
     await post(look, content=multipart(part("a")), headers=BOUNDARY)
 
 
+@pytest.mark.parametrize("kinds", [["json"], ["json", "form"]])
+async def test_an_urlencoded_form_has_no_parts(post: Post, kinds: list[str]) -> None:
+    async def look(ctx: Context) -> None:
+        async for _ in ctx.request.parts():
+            raise AssertionError
+
+    _, response = await post(look, form={"a": "1"}, enable_types=kinds)
+    assert (response.status, response.text) == (415, "The body is no multipart form")
+
+
+async def test_limits_of_one_request_are_checked_too(post: Post) -> None:
+    async def look(ctx: Context) -> None:
+        with pytest.raises(TypeError, match="form_limit is an int"):
+            await ctx.request.form(form_limit="1mb")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"form\(\) got an unexpected .* 'limit'"):
+            await ctx.request.form(limit=1)  # type: ignore[call-arg]
+
+    _, response = await post(look, form={"a": "1"}, enable_types=["json"])
+    assert response.status == 200
+
+
 async def test_a_form_after_parts_is_an_error(post: Post) -> None:
     async def look(ctx: Context) -> None:
         await names_and_texts(ctx)

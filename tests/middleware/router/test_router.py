@@ -1,3 +1,6 @@
+import enum
+import functools
+import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any, ClassVar
@@ -95,7 +98,7 @@ async def test_all_and_register_take_the_methods_that_have_no_verb() -> None:
 async def test_one_method_is_given_as_text() -> None:
     router = Router(methods="get")
     router.register("/x", "post", show)
-    assert [each.methods for each in router.routes] == [("POST",)]
+    assert [each.methods for each in router.stack] == [("POST",)]
     assert (await ask(application(router), "POST /x")).status == 200
     assert (await ask(application(router), "PUT /x")).status == 501
 
@@ -119,6 +122,87 @@ async def test_one_route_may_have_several_paths_and_runs_once() -> None:
 def test_what_could_never_run_is_refused_at_once(arguments: Any, told: str) -> None:
     with pytest.raises((TypeError, ValueError), match=told):
         Router().get(*arguments)
+
+
+@pytest.mark.parametrize("verb", ["get", "delete", "all"])
+def test_a_verb_without_a_path_says_what_to_write(verb: str) -> None:
+    told = re.escape(f"{verb}() takes a path: @router.{verb}('/path')")
+    for forgotten in (show, 7, [], [show]):
+        with pytest.raises(TypeError, match=told):
+            getattr(Router(), verb)(forgotten)
+    with pytest.raises(TypeError, match=r"param\(\) takes a name"):
+        Router().param(show)  # type: ignore[call-overload]
+
+
+def test_a_parameter_of_the_path_is_no_argument() -> None:
+    def handler(ctx: Any, id: Any) -> None:
+        ctx.body = id
+
+    router = Router(prefix="/:tenant")
+    with pytest.raises(TypeError, match=r"a parameter of the path is ctx.params\['id'\]"):
+        router.get("/users/:id:int", handler)
+    with pytest.raises(TypeError, match=r"ctx.params\['id'\]"):
+        router.get(["/users", "/users/:id"])(handler)
+    with pytest.raises(TypeError, match=r"ctx.params\['tenant'\]"):
+        router.get("/", show, lambda ctx, tenant: None)
+    with pytest.raises(TypeError, match=r"ctx.params\['id'\]"):
+        router.use("/users/:id", handler)
+
+
+async def test_an_argument_that_is_given_by_who_wraps_the_handler_is_none_of_the_path() -> None:
+    def handler(ctx: Any, id: Any) -> None:
+        ctx.body = str(id)
+
+    @functools.wraps(handler)
+    async def injected(ctx: Any) -> None:
+        handler(ctx, 7)
+
+    async def going_on(ctx: Any, next: Any) -> None:
+        await show(ctx)
+
+    router = Router()
+    router.get("/a/:id", injected)
+    router.get("/b/:id", functools.partial(handler, id=8))
+    router.get("/c/:next", going_on)
+    app = application(router)
+    assert (await ask(app, "GET /a/1")).text == "7"
+    assert (await ask(app, "GET /b/1")).text == "8"
+    assert (await ask(app, "GET /c/1")).json()["params"] == {"next": "1"}
+
+
+def test_an_async_type_is_refused() -> None:
+    async def user(text: str) -> str:
+        return text
+
+    with pytest.raises(TypeError, match="the type 'user' is a plain function, got the async"):
+        Router(types={"user": user})
+
+
+async def test_a_class_may_be_a_type() -> None:
+    class Colour(enum.Enum):
+        RED = "red"
+
+    async def answer(ctx: Any) -> None:
+        ctx.body = ctx.params["colour"].name
+
+    router = Router(types={"colour": Colour})
+    router.get("/:colour:colour", answer)
+    assert (await ask(application(router), "GET /red")).text == "RED"
+    assert (await ask(application(router), "GET /pink")).status == 404
+
+
+# --- as in Koa -----------------------------------------------------------------------------------
+
+
+async def test_routes_and_allowed_methods_do_what_koas_users_expect() -> None:
+    posts, api, app = Router(), Router(prefix="/api"), Ohia()
+    posts.get("/:id", show)
+    api.use("/posts", posts.routes(), posts.allowed_methods())
+    app.use(api.routes(), api.allowed_methods())
+    assert (await ask(app, "GET /api/posts/1")).json()["params"] == {"id": "1"}
+    refused = await ask(app, "POST /api/posts/1")
+    assert (refused.status, refused.headers["Allow"]) == (405, "HEAD, GET")
+    assert (await ask(app, "GET /nowhere")).status == 404
 
 
 def test_a_route_that_got_no_middleware_is_told() -> None:
@@ -729,7 +813,7 @@ def test_routes_are_listed_with_whole_paths() -> None:
     inner.get("/x", show, name="x")
     outer.use("/:v", inner)
     outer.all("/any", show)
-    listed = [(each.paths, each.methods, each.name) for each in outer.routes]
+    listed = [(each.paths, each.methods, each.name) for each in outer.stack]
     assert listed == [(("/api/:v/x",), ("HEAD", "GET"), "x"), (("/api/any",), None, None)]
 
 

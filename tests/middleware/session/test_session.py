@@ -417,6 +417,12 @@ def test_what_is_no_store_is_told_at_once(missing: str) -> None:
         session(store=store)
 
 
+def test_the_class_of_a_store_is_no_store() -> None:
+    store: Any = MemoryStore
+    with pytest.raises(TypeError, match=r"pass an instance of it, MemoryStore\(\.\.\.\)"):
+        session(store=store)
+
+
 # ---- time -----------------------------------------------------------------------------------
 
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from ohia import Context, HTTPError, Middleware, Next, Request
+from ohia.amounts import check_whole
 from ohia.extras import missing
 from ohia.middleware.body.form import Files
 from ohia.middleware.body.inflate import Codings, known_codings
 from ohia.middleware.body.kinds import TYPES, Settings, parse
-from ohia.middleware.body.limits import MIB, FormLimits, FormOptions
+from ohia.middleware.body.limits import MIB, FormLimits, FormOptions, limited
 from ohia.middleware.body.parts import PushParser, unfolded
 from ohia.middleware.body.reader import FormReader, Storage
+from ohia.plain import plain
 
 __all__ = ["body"]
 
@@ -57,16 +59,19 @@ def body(
     adds media types to kinds; where `detect_json(ctx)` is true it is JSON, whatever it says.
     `on_error(error, ctx)` answers for an error; downstream is not asked then.
 
-    ValueError for an unknown kind, NotADirectoryError for an `upload_dir` that is no folder,
-    ModuleNotFoundError where multipart has no library.
+    TypeError for a size that is no int, and an async `detect_json`; ValueError for an unknown
+    kind, NotADirectoryError for an `upload_dir` that is no folder, ModuleNotFoundError where
+    multipart has no library.
     """
-    form_limits = FormLimits(**form_options)
+    form_limits = limited("body", FormLimits(), form_options)
     whole = {"json": json_limit, "form": form_limits.form_limit, "text": text_limit}
+    limits = {**whole, "xml": xml_limit}
+    _check_sizes(limits, spool_size=spool_size, form_depth=form_depth)
     settings = Settings(
         methods=frozenset(parsed_methods),
         types=_types(enable_types, extend_types or {}),
-        detect_json=detect_json,
-        limits={**whole, "xml": xml_limit},
+        detect_json=None if detect_json is None else plain("detect_json", detect_json),
+        limits=limits,
         json_strict=json_strict,
         form_depth=form_depth,
         codings=known_codings() if inflate else NO_CODINGS,
@@ -89,6 +94,14 @@ def body(
         return await next()
 
     return body
+
+
+def _check_sizes(limits: Mapping[str, int | None], **sizes: int) -> None:
+    for kind, limit in limits.items():
+        if limit is not None:
+            check_whole(f"{kind}_limit", limit)
+    for option, size in sizes.items():
+        check_whole(option, size)
 
 
 def load_parser() -> PushParser:

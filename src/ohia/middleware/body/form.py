@@ -1,7 +1,7 @@
 """What a form says: texts by name, files by name, and both as plain nested data on request."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from ohia.errors import BadRequest
 from ohia.http.query import Query
@@ -57,6 +57,12 @@ class Form(Query):
     ) -> None:
         super().__init__(fields)
         self.files = Files(uploads)
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError("a form is read-only: change a copy, dict(form)")
+
+    def __delitem__(self, name: str) -> NoReturn:
+        raise TypeError("a form is read-only: change a copy, dict(form)")
 
     def nested(self, depth: int = 5) -> dict[str, Any]:
         """Return the fields as plain dicts, lists and texts, by the brackets in their names.

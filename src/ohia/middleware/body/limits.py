@@ -1,14 +1,16 @@
 """How much of a form is taken. Whatever exceeds a limit is PayloadTooLarge (413)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
+from ohia.amounts import check_whole
 from ohia.errors import PayloadTooLarge
 
-__all__ = ["FormLimits", "FormOptions", "check"]
+__all__ = ["FormLimits", "FormOptions", "check", "limited"]
 
 KIB = 1024
 MIB = 1024 * KIB
+NEVER_OFF = frozenset({"max_part_headers", "max_part_header_size"})
 
 
 class FormOptions(TypedDict, total=False):
@@ -36,6 +38,16 @@ class FormLimits:
     max_file_size: int | None = 32 * MIB  # of each
     max_part_headers: int = 8
     max_part_header_size: int = 4 * KIB  # of each line
+
+
+def limited(function: str, limits: FormLimits, options: FormOptions) -> FormLimits:
+    """Return `limits` with `options` instead; TypeError for what `function` does not take."""
+    for name, value in options.items():
+        if name not in FormOptions.__annotations__:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+        if value is not None or name in NEVER_OFF:
+            check_whole(name, value)
+    return replace(limits, **options) if options else limits
 
 
 def check(value: int, limit: int | None, what: str) -> None:

@@ -2,7 +2,7 @@
 
 import weakref
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,7 +14,7 @@ from ohia.http.media_type import essence, parameters
 from ohia.http.query import parse_query
 from ohia.middleware.body.form import Form
 from ohia.middleware.body.inflate import Codings, inflate
-from ohia.middleware.body.limits import FormLimits, FormOptions, check
+from ohia.middleware.body.limits import FormLimits, FormOptions, check, limited
 from ohia.middleware.body.parts import Part, PartEvents, PushParser, parts_of
 from ohia.middleware.body.upload import Upload, remove, store
 
@@ -64,7 +64,7 @@ class FormReader:
         `parts()` or a partial `stream()` it is RuntimeError.
         """
         if self._form is None:
-            limits = replace(self._limits, **options)
+            limits = limited("form", self._limits, options)
             kind = essence(self._request.get("content-type"))
             if kind == URLENCODED:
                 self._form = await self._read_urlencoded(limits)
@@ -79,12 +79,13 @@ class FormReader:
 
         Errors and `options` as of `form()`.
         """
+        _check_multipart(self._request)
         if self._form is not None:
             raise RuntimeError(
                 "the form was already read: leave it to parts() by body(enable_types=...) "
                 "without 'multipart', or by ctx.disable_body_parser"
             )
-        async for part in self._parts(replace(self._limits, **options)):
+        async for part in self._parts(limited("parts", self._limits, options)):
             yield part
 
     @property
@@ -96,12 +97,9 @@ class FormReader:
 
     def _parts(self, limits: FormLimits) -> AsyncIterator[Part]:
         request = self._request
-        field = request.get("content-type")
-        if essence(field) != MULTIPART:
-            raise UnsupportedMediaType("The body is no multipart form")
         check(request.length or 0, limits.multipart_limit, "bytes of a multipart body")
         inflate(request, self._codings)
-        boundary = parameters(field).get("boundary", "")
+        boundary = parameters(request.get("content-type")).get("boundary", "")
         return parts_of(PartEvents(request.stream(), boundary, limits, self._load_parser()))
 
     async def _read_multipart(self, limits: FormLimits) -> Form:
@@ -127,6 +125,11 @@ class FormReader:
 
 async def _remove(uploads: list[Upload], _error: object, _ctx: object) -> None:
     await remove(uploads)
+
+
+def _check_multipart(request: Request) -> None:
+    if essence(request.get("content-type")) != MULTIPART:
+        raise UnsupportedMediaType("The body is no multipart form")
 
 
 def check_charset(request: Request) -> None:

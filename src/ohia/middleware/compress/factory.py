@@ -6,6 +6,7 @@ from functools import lru_cache, partial
 from types import MappingProxyType
 
 from ohia import Context, Middleware, Next
+from ohia.amounts import check_whole
 from ohia.errors import NotAcceptable
 from ohia.http.accept import preferred_encoding
 from ohia.middleware.compress.body import compressing
@@ -17,6 +18,7 @@ from ohia.middleware.compress.codings import (
     make_zstd,
 )
 from ohia.middleware.compress.compressible import compressible
+from ohia.plain import plain
 
 __all__ = ["compress"]
 
@@ -55,15 +57,18 @@ def compress(
     `filter`.
 
     A client that refuses `identity` and all codings gets NotAcceptable (406). Without the library
-    of a coding that is not False: ModuleNotFoundError.
+    of a coding that is not False: ModuleNotFoundError. TypeError for a threshold that is no int
+    and an async `filter`.
     """
+    check_whole("threshold", threshold)
+    wants = filter if filter is compressible else plain("filter", filter)
     wanted: Wanted = (
         ("zstd", zstd, make_zstd),
         ("br", br, make_brotli),
         ("gzip", gzip, make_gzip),
     )
     makers = {name: make(options) for name, options, make in wanted if options is not False}
-    begin = _Beginning(threshold, filter, makers).begin
+    begin = _Beginning(threshold, wants, makers).begin
 
     async def compress(ctx: Context, next: Next) -> None:
         ctx.on_detach(begin)

@@ -30,6 +30,7 @@ PIECE = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+BRACED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(:[A-Za-z_][A-Za-z0-9_]*)?\}")
 ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 HINTS = {
@@ -234,6 +235,7 @@ def parse_template(template: str, types: Mapping[str, Type] = TYPES) -> Pattern:
             raise _refusal(template, at)
         at = piece.end()
         if piece["open"]:
+            _refuse_braced(template, piece.start())
             open_groups.append(tokens)
             tokens = []
         elif piece["close"]:
@@ -259,6 +261,17 @@ def _token(piece: re.Match[str], types: Mapping[str, Type]) -> Token:
         known = ", ".join(sorted(types))
         raise ValueError(f"no type {name!r} in {piece.string!r}: there are {known}")
     return Parameter(piece["parameter"], types[name])
+
+
+def _refuse_braced(template: str, at: int) -> None:
+    """Raise ValueError for what others write for a parameter: `{id}`, `{id:int}`."""
+    if braced := BRACED.match(template, at):
+        found, name, kind = braced[0], braced[1], braced[2] or ""
+        ours = f"*{name}" if kind == ":path" else f":{name}{kind}"
+        raise ValueError(
+            f"in the path {template!r}: write `{ours}` for `{found}`, or a backslash behind the "
+            "brace if it is optional text"
+        )
 
 
 def _refusal(template: str, at: int) -> ValueError:

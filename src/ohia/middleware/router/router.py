@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, overload
 
-from ohia import Next, compose
+from ohia import Middleware, Next
 from ohia.errors import http_error
 from ohia.http.host_pattern import check_host_pattern, find_host
 from ohia.http.query import format_query
 from ohia.lifespan import LifespanFunction, join_lifespans
+from ohia.middleware.router.checks import check_handlers, path_texts
 from ohia.middleware.router.pattern import TYPES, Pattern, Type, parse_template
 from ohia.middleware.router.table import Layer, Miss, Scope, Table
+from ohia.plain import plain
 
 __all__ = ["Route", "Router"]
 
@@ -35,10 +37,12 @@ class Route:
     name: str | None = None
     middleware: list[Callable[..., Any]] = field(default_factory=list[Callable[..., Any]])
     changed: Callable[[], None] = lambda: None
+    parameters: frozenset[str] = frozenset()
+    """The names of what its paths read."""
 
     def __call__(self, function: MiddlewareT) -> MiddlewareT:
         """Add `function` as the last middleware, and return it."""
-        compose(function)  # what could never run is told now
+        check_handlers(self.parameters, function)
         self.middleware.append(function)
         self.changed()
         return function
@@ -68,7 +72,7 @@ class Router:
     `*.parent`; other hosts go downstream. `exclusive`: of several routes that match, only the
     most specific runs. `strict`: a slash at the end counts. `methods`: those that are not 501.
     `types`: readers of parameters, by name, beside str, int, float and uuid. `throw`: raise
-    405 and 501 instead of setting them.
+    405 and 501 instead of setting them. TypeError for an async function among `types`.
     """
 
     def __init__(
@@ -90,6 +94,8 @@ class Router:
         self.throw = throw
         self._name = _name or f"router {self.prefix}".rstrip()
         self._types = {**TYPES, **(types or {})}
+        for type_name, read in (types or {}).items():
+            plain(f"the type {type_name!r}", read)
         self._pattern = self._parse(self.prefix)
         self._hosts = dict.fromkeys(map(check_host_pattern, _strings(host or ())), self)
         self._entries: list[Route | _Use] = []
@@ -151,14 +157,14 @@ class Router:
         name: str | None = None,
     ) -> Route:
         """Answer `methods`, one or several, None for any, on `path`, or on each of several."""
-        paths = tuple(_strings(path))
-        for each in paths:
-            self._full(self._pattern, each).check()
+        paths = path_texts(path, methods)
+        patterns = [self._full(self._pattern, each).check() for each in paths]
+        parameters = _parameters(patterns)
         if name in self._own:
             raise ValueError(f"two routes of the name {name!r}")
-        compose(*middleware)  # what could never run is told now
+        check_handlers(parameters, *middleware)
         verbs = None if methods is None else tuple(_with_head(_strings(methods)))
-        route = Route(paths, verbs, name, list(middleware), self._changed)
+        route = Route(paths, verbs, name, list(middleware), self._changed, parameters)
         if name is not None:
             self._own[name] = route
         self._entries.append(route)
@@ -188,9 +194,10 @@ class Router:
                 return functools.partial(self.use, paths)
         if not arguments:
             raise TypeError("use() takes at least one middleware")
-        compose(*arguments)
-        for each in filter(None, paths):
-            if self._full(self._pattern, each).check().has_wildcard:
+        below = {each: self._full(self._pattern, each).check() for each in paths if each}
+        check_handlers(_parameters([self._pattern, *below.values()]), *arguments)
+        for each, pattern in below.items():
+            if pattern.has_wildcard:
                 raise ValueError(f"use() covers all below its path: write it without *, {each!r}")
         for each in arguments:
             if isinstance(each, Router):
@@ -229,6 +236,8 @@ class Router:
 
         Once for each such place in a path, in their order. Also a decorator.
         """
+        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError("param() takes a name: @router.param('id')")
         if handler is None:
             return functools.partial(self.param, name)
         self._handlers.append((name, handler))
@@ -265,7 +274,7 @@ class Router:
     # --- names ---------------------------------------------------------------------------------
 
     @property
-    def routes(self) -> list[Route]:
+    def stack(self) -> list[Route]:
         """The routes, those of routers inside too, with whole paths, in order."""
         return [
             Route(
@@ -273,6 +282,7 @@ class Router:
                 layer.methods,
                 layer.name,
                 list(layer.middleware),
+                parameters=_parameters(layer.patterns),
             )
             for layer in self._flat()
             if layer.is_route
@@ -301,6 +311,20 @@ class Router:
         if name not in self._patterns:
             raise LookupError(f"no route has the name {name!r}")
         return self._patterns[name]
+
+    # --- as Koa's users know it ------------------------------------------------------------------
+
+    def routes(self) -> "Router":
+        """Return the router, which is the middleware: `app.use(router)` is the same."""
+        return self
+
+    def allowed_methods(self) -> Middleware:
+        """Return a middleware that adds nothing: the router itself answers OPTIONS, 405, 501."""
+
+        async def allowed_methods(_ctx: Any, next: Next) -> Any:  # noqa: ANN401 - as any middleware
+            return await next()
+
+        return allowed_methods
 
     # --- the table -----------------------------------------------------------------------------
 
@@ -436,6 +460,10 @@ class Router:
         else:
             ctx.status = 405 if is_known else 501
         ctx.set(headers)
+
+
+def _parameters(patterns: Iterable[Pattern]) -> frozenset[str]:
+    return frozenset(name for pattern in patterns for name in pattern.names)
 
 
 def _strings(value: str | Iterable[str]) -> Iterable[str]:

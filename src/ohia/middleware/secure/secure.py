@@ -7,6 +7,7 @@ from secrets import token_urlsafe
 from typing import Any, Literal
 
 from ohia import Context, Middleware, Next
+from ohia.amounts import to_seconds
 from ohia.http.headers import check_value
 from ohia.http.host import clean_host
 from ohia.http.listed import listed
@@ -133,7 +134,7 @@ def _policy(
 
 
 def _hsts(max_age: float | timedelta, *, include_subdomains: bool, preload: bool) -> str:
-    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+    seconds = to_seconds("hsts_max_age", max_age)
     if not 0 <= seconds < inf:
         raise ValueError(f"hsts_max_age is a number of seconds, got {max_age!r}")
     return "; ".join(

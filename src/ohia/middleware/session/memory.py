@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from ohia.amounts import to_seconds
+
 __all__ = ["MemoryStore"]
 
 ONE_DAY = 24 * 60 * 60
@@ -23,7 +25,7 @@ class MemoryStore:
         if max_sessions < 1:
             raise ValueError(f"max_sessions must be 1 or more, got {max_sessions}")
         self._max_sessions = max_sessions
-        self._ttl = ttl
+        self._ttl = to_seconds("ttl", ttl)
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     async def get(self, key: str) -> dict[str, Any] | None:

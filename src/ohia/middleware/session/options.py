@@ -6,6 +6,7 @@ from datetime import timedelta
 from math import inf
 from typing import Any, Protocol
 
+from ohia.amounts import to_seconds
 from ohia.plain import plain
 
 __all__ = ["Options", "Record", "SessionStore", "check_functions", "lifetime"]
@@ -70,7 +71,7 @@ class Options:
 
 def lifetime(max_age: float | timedelta | None) -> float | None:
     """Return `max_age` in seconds; ValueError for no time at all, or all of it."""
-    seconds = max_age.total_seconds() if isinstance(max_age, timedelta) else max_age
+    seconds = None if max_age is None else to_seconds("max_age", max_age)
     if seconds is not None and not 0 < seconds < inf:
         raise ValueError(f"max_age must be above 0 seconds, or None, got {max_age!r}")
     return seconds
@@ -83,6 +84,9 @@ def check_functions(store: object, **functions: Callable[..., object] | None) ->
             plain(name, function)
     if store is None:
         return
+    if isinstance(store, type):
+        name = store.__name__
+        raise TypeError(f"store is the class {name}: pass an instance of it, {name}(...)")
     for name in ("get", "set", "replace", "destroy"):
         if not callable(getattr(store, name, None)):
             raise TypeError(f"a store has get, set, replace and destroy: {store!r} lacks {name}()")
