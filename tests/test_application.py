@@ -790,3 +790,88 @@ async def test_what_comes_of_bundled_middleware_is_told_where_it_lacks(
     async with Client(app) as client:
         with pytest.raises(AttributeError, match=rf"ctx\.{name} is there below.*\({maker}\(\)\)"):
             await client.get("/")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_hook_of_the_end_may_register_another(fails: bool) -> None:
+    app: Ohia = Ohia(env="test")
+    ran: list[str] = []
+    app.on("error", lambda error, ctx: ran.append(str(error)))
+
+    @app.use
+    async def hooked(ctx: Context) -> None:
+        def first(err: BaseException | None, ctx: Context) -> None:
+            ran.append("first")
+            ctx.on_finished(third)
+            if fails:
+                raise OSError("boom")
+
+        async def third(err: BaseException | None, ctx: Context) -> None:
+            ran.append("third")
+            ctx.on_finished(lambda err, ctx: ran.append("fourth"))
+
+        ctx.on_finished(first)
+        ctx.on_finished(lambda err, ctx: ran.append("second"))
+        ctx.body = "fine"
+
+    async with Client(app, raise_errors=False) as client:
+        assert (await client.get("/")).text == "fine"
+    assert ran == ["first", *(["boom"] if fails else []), "second", "third", "fourth"]
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n0\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n8\r\n12345678\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\nno size\r\n",
+        b"Content-Length: 5\r\n\r\n123",
+    ],
+)
+async def test_an_upload_that_fails_leaves_nothing_to_the_cycle_collector(
+    request_bytes: bytes,
+) -> None:
+    app: Ohia = Ohia(env="production", output_errors=False)
+    contexts: list[weakref.ref[Context]] = []
+    ended = asyncio.Event()
+
+    @app.use
+    async def reads(ctx: Context) -> None:
+        contexts.append(weakref.ref(ctx))
+        ctx.on_finished(lambda err, ctx: ended.set())
+        await ctx.request.read()
+
+    async with app.listen(0, max_request_body=5) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\n" + request_bytes)
+            writer.write_eof()
+            await reader.read()
+            await ended.wait()
+            writer.close()
+            await writer.wait_closed()
+            assert [each() for each in contexts] == [None]
+        finally:
+            gc.enable()
+
+
+async def test_a_hook_of_the_detaching_may_register_another() -> None:
+    app: Ohia = Ohia(env="test")
+    ran: list[str] = []
+
+    @app.use
+    async def hooked(ctx: Context) -> None:
+        def first(ctx: Context) -> None:
+            ran.append("first")
+            ctx.on_detach(lambda ctx: ran.append("third"))
+
+        ctx.on_detach(first)
+        ctx.on_detach(lambda ctx: ran.append("second"))
+        async with ctx.stream() as out:
+            await out.write("x")
+
+    async with Client(app) as client:
+        assert (await client.get("/")).text == "x"
+    assert ran == ["first", "second", "third"]

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from ohia import Ohia
+from ohia.middleware.asgi import asgi
+from ohia.middleware.asgi_middleware import asgi_middleware
+from ohia.side import Side
 from ohia.testing import Client
 
 
@@ -305,8 +308,15 @@ async def test_an_error_passes_two_applications_and_is_told_once() -> None:
 def listening(*apps: Ohia) -> list[str]:
     """Return the list of what the "error" listeners of `apps` hear, by name."""
     heard: list[str] = []
+
+    def listen(app: Ohia) -> None:
+        @app.on("error")
+        def hear(error: BaseException, ctx: Any) -> None:
+            is_own = isinstance(ctx, app.context) and app.current_context is ctx
+            heard.append(f"{app.name}: {error}{'' if is_own else ', with the ctx of another'}")
+
     for app in apps:
-        app.on("error", lambda error, ctx, *, app=app: heard.append(f"{app.name}: {error}"))
+        listen(app)
     return heard
 
 
@@ -625,3 +635,188 @@ async def test_an_application_inside_of_itself_is_told_at_the_start(between: boo
     (inner if between else outer).use(outer.as_middleware())
     with pytest.raises(ValueError, match="cannot be inside of itself"):
         await outer.startup()
+
+
+async def sets_a_value(ctx: Any) -> None:
+    ctx.body = {"a": 1}
+
+
+async def sets_pieces(ctx: Any) -> None:
+    ctx.body = lazily(ctx)
+
+
+async def fails_inside(ctx: Any) -> None:
+    raise OSError("boom")
+
+
+@pytest.mark.parametrize("handler", [sets_a_value, sets_pieces, fails_inside])
+async def test_what_is_answered_inside_leaves_nothing_to_the_cycle_collector(handler: Any) -> None:
+    outer, inner = pair()
+    listening(inner)
+    made: list[weakref.ref[Any]] = []
+
+    async def catch(ctx: Any, next: Any) -> None:
+        made.append(weakref.ref(ctx))
+        ctx.state.of = "outer"
+        try:
+            await next()
+        except OSError:
+            ctx.body = "caught"
+
+    outer.middleware.insert(0, catch)
+    inner.use(handler)
+    async with Client(outer) as client:
+        await client.get("/")
+        gc.collect()
+        gc.disable()
+        try:
+            assert (await client.get("/")).status == 200
+            await asyncio.sleep(0)
+            assert made[-1]() is None
+            assert not [each for each in gc.get_objects() if type(each) is Side]
+        finally:
+            gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["before_send", "on_detach", "on_finished"])
+async def test_hooks_find_the_current_context_of_the_application_inside(kind: str) -> None:
+    outer, inner = pair()
+    seen: list[bool] = []
+
+    @inner.use
+    async def inside(ctx: Any, next: Any) -> None:
+        getattr(ctx, kind)(lambda *arguments: seen.append(inner.current_context is arguments[-1]))
+        await next()
+
+    outer.use(streams)
+    async with Client(outer) as client:
+        await client.get("/")
+    assert seen == [True]
+    assert inner.current_context is None
+
+
+@pytest.mark.parametrize("kind", ["body", "before_send"])
+@pytest.mark.parametrize("listens", ["outer", "middle", "inner"])
+async def test_what_fails_after_the_chain_is_told_to_the_next_that_listens(
+    kind: str, listens: str
+) -> None:
+    apps = [Ohia(env="test", name=name) for name in ("outer", "middle", "inner")]
+    outer, middle, inner = apps
+    heard = listening(*(each for each in apps if each.name in {"outer", listens}))
+    outer.use(middle.as_middleware())
+    middle.use(inner.as_middleware())
+
+    @inner.use
+    async def inside(ctx: Any) -> None:
+        async def fails(*_: Any) -> AsyncIterator[bytes]:
+            raise OSError("boom")
+            yield b""
+
+        def fail(ctx: Any) -> None:
+            raise OSError("boom")
+
+        ctx.body = fails() if kind == "body" else "x"
+        if kind == "before_send":
+            ctx.before_send(fail)
+
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).status == 500
+    assert heard == [f"{listens}: boom"]
+
+
+async def test_a_body_of_an_application_behind_another_is_made_as_there() -> None:
+    outer, first = pair()
+    second = Ohia(env="test", name="second")
+    outer.use(second.as_middleware())
+
+    @first.use
+    async def goes_on(ctx: Any, next: Any) -> None:
+        await next()
+
+    @second.use
+    async def inside(ctx: Any) -> None:
+        ctx.state.of = "second"
+        ctx.body = lazily(ctx)
+
+    async with Client(outer) as client:
+        assert (await client.get("/")).text == "second second True,second"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_a_body_is_closed_as_where_it_was_set(fails: bool) -> None:
+    outer, inner = pair()
+    heard = listening(outer, inner)
+    closed: list[tuple[str | None, bool]] = []
+
+    @inner.use
+    async def inside(ctx: Any) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            try:
+                while True:
+                    yield b"x"
+            finally:
+                closed.append((ctx.app.name, inner.current_context is ctx))
+                if fails:
+                    raise OSError("not closed")
+
+        ctx.body = pieces()
+
+    async def stop(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        yield await anext(pieces)
+        raise OSError("boom")
+
+    async def above(ctx: Any, next: Any) -> None:
+        await next()
+        ctx.response.filter(stop)
+
+    outer.middleware.insert(0, above)
+    async with Client(outer, raise_errors=False) as client:
+        with pytest.raises(ConnectionError):
+            await client.get("/")
+    assert closed == [("inner", True)]
+    assert heard == ["outer: boom", *(["inner: not closed"] if fails else [])]
+
+
+async def late(scope: Any, receive: Any, send: Any) -> None:
+    """Answer, and fail behind that: an ASGI application."""
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x"})
+        await asyncio.sleep(0)
+        raise OSError("boom")
+
+
+def failing(app: Any) -> Any:
+    """Let `app` answer, and fail behind that: an ASGI middleware."""
+
+    async def fail(scope: Any, receive: Any, send: Any) -> None:
+        await app(scope, receive, send)
+        if scope["type"] == "http":
+            raise OSError("boom")
+
+    return fail
+
+
+async def reports(ctx: Any, next: Any) -> None:
+    await next()
+    ctx.app.report(OSError("boom"), ctx)
+
+
+@pytest.mark.parametrize("reporting", [asgi(late), asgi_middleware(failing), reports])
+@pytest.mark.parametrize("listens", ["outer", "middle", "inner"])
+async def test_what_is_only_reported_is_told_to_the_next_that_listens(
+    reporting: Any, listens: str
+) -> None:
+    apps = [Ohia(env="test", name=name) for name in ("outer", "middle", "inner")]
+    outer, middle, inner = apps
+    heard = listening(*(each for each in apps if each.name in {"outer", listens}))
+    outer.use(middle.as_middleware())
+    middle.use(inner.as_middleware())
+    inner.use(reporting, sets_text)
+    async with Client(outer, raise_errors=False) as client:
+        assert (await client.get("/")).text == "x"
+    assert heard == [f"{listens}: boom"]
+
+
+async def sets_text(ctx: Any) -> None:
+    ctx.body = "x"

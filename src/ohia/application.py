@@ -28,8 +28,8 @@ from ohia.lifespan import Lifespan, LifespanFunction
 from ohia.request import Request
 from ohia.respond import respond, respond_with_error
 from ohia.response import UNSET, Response
+from ohia.side import close_body
 from ohia.signature import check_middleware, middleware_name
-from ohia.sources import close_source
 from ohia.state import S
 from ohia.tracebacks import format_error
 from ohia.types import Receive, Scope, Send
@@ -351,9 +351,14 @@ class Ohia(Emitter, Generic[S]):
                 await respond_with_error(ctx, second)
 
     def report(self, error: BaseException, ctx: Context[S]) -> None:
-        """Emit "error" with `error` and `ctx`; without a listener call `on_error`."""
+        """Emit "error" with `error` and `ctx`; without a listener call `on_error`.
+
+        Inside another application that one is told if no listener is here, and so on.
+        """
         ctx._exchange.failed(error)
-        if ctx._told is error:
+        if ctx._side is not None and ctx._side.outer is not None:
+            ctx._side.report(error, ctx)
+        elif ctx._told is error:
             ctx._told = None  # its traceback leads back to ctx
         elif not self.emit("error", error, ctx):
             self.on_error(error, ctx)
@@ -374,6 +379,7 @@ class Ohia(Emitter, Generic[S]):
             error.header_sent = ctx._response_headers.sent  # type: ignore[attr-defined]
         if ctx._told is not error and self.emit("error", error, ctx):
             ctx._told = error
+            ctx.on_finished(_forget_told)
 
     def on_error(self, error: BaseException, ctx: Context[S] | None = None) -> None:  # noqa: ARG002 - for overriding
         """Print `error` to stderr; but no 404, no exposed error, nothing if so set."""
@@ -389,10 +395,11 @@ class Ohia(Emitter, Generic[S]):
         cancelled = None
         while ctx._sources:
             source = ctx._sources.pop()
-            cancelled = await self._attempt(ctx, close_source, source) or cancelled
-        for hook in ctx._on_finished or ():
-            cancelled = await self._attempt(ctx, hook, error, ctx) or cancelled
-        ctx._on_finished = None
+            cancelled = await self._attempt(ctx, close_body, ctx, source) or cancelled
+        while ctx._on_finished:  # a hook may register another
+            hooks, ctx._on_finished = ctx._on_finished, None
+            for hook in hooks:
+                cancelled = await self._attempt(ctx, hook, error, ctx) or cancelled
         if cancelled is not None:
             raise cancelled
 
@@ -481,6 +488,11 @@ def _is_going(ctx: Context[Any], error: BaseException) -> bool:
     if not isinstance(error, WebSocketClosed) or ctx._socket is None:
         return False
     return ctx._socket.closed or ctx.app.draining
+
+
+def _forget_told(_: BaseException | None, ctx: Context[Any]) -> None:
+    """Let go of an error that may have been caught outside: its traceback leads back to ctx."""
+    ctx._told = None
 
 
 def _close_code(error: BaseException) -> tuple[int, str]:

@@ -35,12 +35,12 @@ from ohia.websocket import WebSocket
 
 if TYPE_CHECKING:
     from ohia.application import Ohia
-    from ohia.inside import Side
     from ohia.middleware.session import Session
     from ohia.middleware.sse import OpenEvents
     from ohia.middleware.views import Render
     from ohia.request import Request
     from ohia.response import Response
+    from ohia.side import SetBy, Side
 
 __all__ = ["Context"]
 
@@ -85,6 +85,7 @@ class Context(RequestSide, ResponseSide, Generic[S]):
     """What `request_id()` calls this request."""
     _returned: str = ""  # outside production: a value that a middleware returned in vain
     _told: BaseException | None = None  # what listeners of an application inside have heard of
+    _set_by: "SetBy" = None  # whose its body is, if not of the outermost application
     _side: "Side | None" = None  # as whose it is shown, where one application is inside another
     route: str | None = None
     """The template of the route that a `Router` found, with the path of mounts before it."""

@@ -358,11 +358,12 @@ async def run_before_send(ctx: ResponseSide) -> None:
 
 async def run_detach(ctx: ResponseSide) -> None:
     """Run the hooks of `ctx.on_detach`: the request has become a long one."""
-    hooks, ctx._on_detach = ctx._on_detach, None
-    for hook in hooks or ():
-        result = hook(ctx)
-        if inspect.isawaitable(result):
-            await result
+    while ctx._on_detach:  # a hook may register another
+        hooks, ctx._on_detach = ctx._on_detach, None
+        for hook in hooks:
+            result = hook(ctx)
+            if inspect.isawaitable(result):
+                await result
 
 
 async def send_head(ctx: ResponseSide, *, run_hooks: bool = True) -> None:

@@ -571,6 +571,53 @@ async def test_mounted_applications_stand_below_and_above_it() -> None:
         assert (await client.get("/other")).status == 404
 
 
+async def named_pieces(ctx: Context) -> AsyncIterator[str]:
+    yield f"{ctx.app.name},"
+    await asyncio.sleep(0)
+    yield f"{ctx.app.name}"
+
+
+async def answers_by_path(ctx: Context) -> None:
+    if ctx.upgradable:
+        await (await ctx.upgrade()).send("hello")
+    elif ctx.path == "/pieces":
+        ctx.body = named_pieces(ctx)
+    else:
+        async with ctx.stream() as out:
+            await out.write("inner,")
+            await out.write(str(ctx.app.name))
+
+
+@pytest.mark.parametrize("place", ["/stream", "/socket", "/pieces"])
+async def test_hooks_above_it_run_as_there_whatever_is_mounted_below(place: str) -> None:
+    apps = [Ohia(env="test", name=name) for name in ("outer", "middle", "inner")]
+    seen: list[tuple[str, str, bool]] = []
+
+    def hooked(app: Ohia) -> Any:
+        async def hooked(ctx: Context, next: Next) -> None:
+            def hook(ctx: Context) -> None:
+                seen.append((str(app.name), str(ctx.app.name), isinstance(ctx, app.context)))
+
+            ctx.before_send(hook)
+            ctx.on_detach(hook)
+            await next()
+
+        return hooked
+
+    outer, middle, inner = apps
+    outer.use(hooked(outer), asgi_middleware(Pass, name="outer"), mount("/a", middle))
+    middle.use(hooked(middle), asgi_middleware(Pass, name="middle"), mount("/b", inner))
+    inner.use(hooked(inner), answers_by_path)
+    async with Client(outer) as client:
+        if place == "/socket":
+            async with client.websocket("/a/b/socket") as socket:
+                assert await socket.receive() == "hello"
+        else:
+            assert (await client.get(f"/a/b{place}")).text == "inner,inner"
+    assert len(seen) == 6
+    assert all(name == shown and is_own for name, shown, is_own in seen)
+
+
 async def test_what_a_socket_sent_without_waiting_arrives_before_an_error_closes_it() -> None:
     async def downstream(ctx: Context) -> None:
         socket = await ctx.upgrade()

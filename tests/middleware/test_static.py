@@ -730,7 +730,9 @@ async def test_no_descriptor_is_left_open(root: Path) -> None:
             await client.head(path, headers={"Accept-Encoding": "br"})
         async with client.stream("GET", "/large.bin") as response:
             await anext(response)  # and away
-    assert open_descriptors() == before
+        async with asyncio.timeout(5):
+            while open_descriptors() != before:  # a thread may still be reading
+                await asyncio.sleep(0)
 
 
 async def test_a_cancelled_request_leaves_nothing_open(root: Path) -> None:

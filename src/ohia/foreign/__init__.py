@@ -20,6 +20,7 @@ from ohia.foreign.host import AsgiApp, Host, OneSide
 from ohia.foreign.inner import Inner
 from ohia.foreign.lifespan import enter_lifespan
 from ohia.foreign.scope import make_scope
+from ohia.side import Side, shown
 from ohia.types import Next, Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
 
@@ -108,16 +109,17 @@ async def _run(host: Host, app: AsgiApp, scope: Scope) -> None:
 def _let_go(ctx: Context[Any], task: "asyncio.Task[None]") -> None:
     """Leave the rest of `task` to the app."""
     if task.done():
-        _tell(ctx, task)
+        _tell(ctx, ctx._side, task)
     else:
         ctx.app.hold(task)
-        task.add_done_callback(partial(_tell, ctx))
+        task.add_done_callback(partial(_tell, ctx, ctx._side))
 
 
-def _tell(ctx: Context[Any], task: "asyncio.Task[None]") -> None:
+def _tell(ctx: Context[Any], side: Side | None, task: "asyncio.Task[None]") -> None:
     """Report what `task` raised when nobody waited, unless that is only the client's going."""
     error = None if task.cancelled() else task.exception()
     if isinstance(error, Carried):
         error = error.error
     if error is not None and not isinstance(error, ClientDisconnect):
-        ctx.app.report(error, ctx)
+        with shown(ctx, side):
+            ctx.app.report(error, ctx)

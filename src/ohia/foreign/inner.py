@@ -25,6 +25,7 @@ from ohia.foreign.carried import carrying
 from ohia.http.headers import Headers
 from ohia.respond import respond
 from ohia.response import UNSET
+from ohia.side import shown
 from ohia.types import Next, Receive, Scope, Send
 from ohia.upgrade import UpgradeOptions
 
@@ -66,6 +67,7 @@ class Inner:
     def __init__(self, ctx: Context[Any], next: Next) -> None:
         self._ctx = ctx
         self._next = next
+        self._side = ctx._side  # of the application that the middleware is in
         self._given: dict[str, Any] = {}
         self._outer: Side | None = None  # while downstream runs
         self._was_called = False
@@ -116,13 +118,15 @@ class Inner:
         if self._outer is None:
             yield
             return
-        inner = _take(self._ctx)
-        _put(self._ctx, self._outer)
-        try:
-            yield
-        finally:
-            self._outer = _take(self._ctx)
-            _put(self._ctx, inner)
+        ctx = self._ctx
+        with shown(ctx, self._side):
+            inner = _take(ctx)
+            _put(ctx, self._outer)
+            try:
+                yield
+            finally:
+                self._outer = _take(ctx)
+                _put(ctx, inner)
 
     def _enter(self, exchange: "RelayedHttp | RelayedWebSocket") -> None:
         """Give ctx an exchange with the middleware, and a response that nobody upstream has."""

@@ -209,7 +209,10 @@ class RequestBody:
             self.size = 0
             return whole
         if self._failure is not None:
-            raise self._failure.with_traceback(None)
+            try:
+                raise self._failure
+            finally:  # its traceback leads to the reader, who may hold this: kept is its like
+                self._failure = type(self._failure)(*self._failure.args)
         return b"" if self.done else None
 
     async def wait(self) -> None:
