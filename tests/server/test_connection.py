@@ -197,6 +197,26 @@ async def test_a_body_that_the_client_cuts_is_told_to_the_reader(serve: Serve) -
     assert len(errors) == 1
 
 
+async def test_a_client_may_end_its_side_in_a_body_that_it_sent_ahead(serve: Serve) -> None:
+    caught: list[BaseException] = []
+
+    async def answer(exchange: Exchange) -> None:
+        if not exchange.content_length:
+            await asyncio.sleep(0.1)  # the end comes before the next request begins
+        try:
+            body = await exchange.read() + await exchange.read()
+        except ClientDisconnect as error:
+            caught.append(error)
+            assert exchange.disconnected.is_set()
+            body = b"cut"
+        await sent(exchange.send_response(200, "OK", Headers(), body))
+
+    async with serve(answer) as server, asyncio.timeout(5):
+        data = await everything_after_eof(server, GET + post(b"Content-Length: 9", b"abc"))
+    assert data.endswith(b"\r\n\r\ncut")
+    assert len(caught) == 1
+
+
 async def everything_after_eof(server: Server, data: bytes) -> bytes:
     reader, writer = await asyncio.open_connection(*server.address)
     writer.write(data)
@@ -226,8 +246,35 @@ async def test_a_client_that_ended_its_side_may_read_slowly(
         writer.write(GET)
         writer.write_eof()
         await asyncio.sleep(0.1)
-        assert len(await reader.read()) > size
+        assert await count_to_eof(reader) > size
         writer.close()
+
+
+async def test_a_client_may_end_its_side_before_it_reads_what_was_not_waited_for(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    size = 8_000_000  # bytes: more than two kernels hold
+
+    async def answer(exchange: Exchange) -> None:
+        exchange.send_response(200, "OK", Headers(), bytes(size))
+
+    async with serve(answer) as server:
+        reader, writer = await asyncio.open_connection(*server.address, limit=1)
+        writer.write(GET * 2)
+        await asyncio.sleep(0.1)
+        writer.write_eof()
+        await asyncio.sleep(0.1)
+        assert await count_to_eof(reader) > 2 * size
+        writer.close()
+    assert not caplog.records  # of asyncio, where connection_lost comes twice
+
+
+async def count_to_eof(reader: asyncio.StreamReader) -> int:
+    """Return the bytes that come; `read()` would take as few at once as the reader's limit says."""
+    count = 0
+    while piece := await reader.read(1_000_000):
+        count += len(piece)
+    return count
 
 
 async def stuck(writer: asyncio.StreamWriter) -> None:

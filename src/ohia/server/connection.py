@@ -144,15 +144,11 @@ class Connection(FlowControl):
         exchange = self._exchange
         if exchange is None:
             self._refuse_part()
-            return False
+            is_due = self._phase is IDLE and bool(self._data)  # once the client reads
+            return is_due and not self._peer.secure
         if self._peer.secure:
             return False
-        if self._body is not None:
-            self._body.fail(ClientDisconnect("the client went before the end of its request"))
-            exchange.client_went()
-        elif self.task is not None:
-            self._wrote = False
-            self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+        self._heed_end(exchange)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
@@ -177,6 +173,11 @@ class Connection(FlowControl):
         """Wake whoever waits; go on with the next request if it waited too."""
         super().resume_writing()
         self._wrote = True  # who waited is about to
+        if self._phase is IDLE:  # soon: asyncio's transport is in the midst of its own work
+            self._service.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """Begin what waited for the client to read."""
         if self._phase is IDLE:
             self._continue()
 
@@ -240,7 +241,7 @@ class Connection(FlowControl):
             body = self._open_body(fields)
         exchange = self._exchange = ServerExchange(self, self._peer, head, body)
         if self._is_eof:
-            service.loop.call_later(HALF_CLOSED, self._watch, exchange)
+            self._heed_end(exchange)
         # With more requests at hand a task that began at once would run them inside of itself.
         start = start_soon if self._data else start_at_once
         # Its own copy of the context: what one request sets, the next must not see.
@@ -562,6 +563,15 @@ class Connection(FlowControl):
         """See from now on whether the client takes what was written."""
         self._taken = taken(self._transport)
         self._taken_at = self._service.clock()
+
+    def _heed_end(self, exchange: ServerExchange) -> None:
+        """Tell `exchange` what the end of the client's side means for it, or see."""
+        if self._body is not None:
+            self._body.fail(ClientDisconnect("the client went before the end of its request"))
+            exchange.client_went()
+        else:
+            self._wrote = False
+            self._service.loop.call_later(HALF_CLOSED, self._watch, exchange)
 
     def _watch(self, exchange: ServerExchange) -> None:
         """Tell a client that only ended its side from one that has gone, as far as one can.

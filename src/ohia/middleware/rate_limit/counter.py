@@ -65,7 +65,7 @@ class Counter:
             if self._refuse:
                 raise ServiceUnavailable("The storage of the rate limit is lost") from error
             if not self._is_lost:
-                ctx.app.report(error, ctx)
+                _tell(error, ctx)
             self._is_lost = True
             return None
         self._is_lost = False
@@ -117,3 +117,8 @@ def _limiter(storage: "str | Storage | None", strategy: Strategy) -> "RateLimite
         raise ValueError(f"strategy is one of {', '.join(STRATEGIES)}, got {strategy!r}")
     kind = cast("Callable[[Storage], RateLimiter]", STRATEGIES[strategy])
     return kind(found)
+
+
+def _tell(error: Exception, ctx: Context) -> None:
+    if not ctx.app.emit("error", error, ctx):
+        ctx.app.on_error(error, ctx)
