@@ -833,21 +833,30 @@ async def test_a_download_that_goes_on_outlives_every_timeout_in_tls(
         exchange.send_response(200, "OK", headers, bytes(SIZE))
 
     limits = {"idle_timeout": 0.2, "linger_timeout": 0.2, "body_timeout": 0.5, "grace": 20}
-    options = {"ssl": trusting(authority), "server_hostname": "localhost", "limit": 1024}
+    begun = threading.Event()
     async with serve(large, tls=serving(authority), **limits) as server:
-        async with connected(server, **options) as (reader, writer):
-            writer.write(GET)
-            head = await reader.readuntil(b"\r\n\r\n")
-            closing = asyncio.create_task(server.close())
-            count = 0
-            while count < SIZE:
-                piece = await reader.read(64 * 1024)
-                assert piece, f"it was cut after {count} bytes"
-                count += len(piece)
-                await asyncio.sleep(0.005)  # a slow client, not a wait
-        await closing
+        # In a thread: uvloop's TLS forgets what a paused reader has not taken when the end comes.
+        client = asyncio.to_thread(download, server.port or 0, trusting(authority), begun)
+        downloading = asyncio.create_task(client)
+        await asyncio.to_thread(begun.wait)
+        await server.close()
         assert not server.was_cut
-    assert head.startswith(b"HTTP/1.1 200 OK")
+        assert await downloading > SIZE
+
+
+def download(port: int, trust: ssl.SSLContext, begun: threading.Event) -> int:
+    """Read an answer slowly to its end; return how many bytes came."""
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        trust.wrap_socket(plain, server_hostname="localhost") as client,
+    ):
+        client.sendall(GET)
+        count = len(client.recv(64 * 1024))
+        begun.set()
+        while piece := client.recv(64 * 1024):
+            count += len(piece)
+            time.sleep(0.002)  # a slow client, not a wait
+    return count
 
 
 async def test_a_client_that_takes_nothing_of_a_finished_answer_is_cut(
