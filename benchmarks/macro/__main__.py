@@ -175,6 +175,7 @@ def measure_extra(name: str, rounds: Rounds, paths: Paths, count: int) -> None:
         say(f"{name} FAILED: {error} {getattr(error, 'stderr', '')}")
         results.fail(rounds.store, name, "ohia", rounds.run, str(error))
         return
+    rounds.store["entries"].pop(name, None)  # they are always measured together
     for number, figures in enumerate(taken):
         for subject, each in figures.items():
             stamped = each | {"run": rounds.run, "round": number}
