@@ -171,8 +171,28 @@ async def test_it_drains_with_the_outer_application() -> None:
         assert (await client.get("/")).text == "True"
 
 
-async def test_stopping_waits_for_its_listeners() -> None:
+async def test_a_second_host_does_not_end_the_draining() -> None:
     outer, inner = pair()
+    other = Ohia(env="test")
+    other.use(inner.as_middleware())
+
+    @inner.use
+    async def look(ctx: Any) -> None:
+        ctx.body = str(ctx.app.draining)
+
+    async with Client(outer) as client, Client(other) as others:
+        await client.get("/")
+        outer.draining = True
+        assert (await others.get("/")).text == "True"
+
+
+@pytest.mark.parametrize("between", [0, 1, 2])
+async def test_stopping_waits_for_its_listeners(between: int) -> None:
+    outer, inner = pair()
+    for _ in range(between):
+        host = Ohia(env="test")
+        host.use(outer.as_middleware())
+        outer = host
     heard: list[str] = []
 
     @inner.on("news")

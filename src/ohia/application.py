@@ -251,8 +251,10 @@ class Ohia(Emitter, Generic[S]):
     async def shutdown(self) -> None:
         """Wait for what listeners still do, and leave the lifespan; counted."""
         try:
-            for app in (*self._inside, self):
-                await app.settle(timeout=LISTENER_GRACE)
+            loop = asyncio.get_running_loop()
+            end = loop.time() + LISTENER_GRACE
+            for app in self._with_inside():
+                await app.settle(timeout=max(0, end - loop.time()))
         finally:  # a server whose grace is over cancels this
             await self._lifespan.shutdown()
 
@@ -363,11 +365,20 @@ class Ohia(Emitter, Generic[S]):
         elif not self.emit("error", error, ctx):
             self.on_error(error, ctx)
 
+    def _with_inside(self) -> "dict[Ohia[Any], None]":
+        """Return the applications inside of this one, those inside of them too, and this one."""
+        found: dict[Ohia[Any], None] = {}
+        for app in self._inside:
+            found |= app._with_inside()
+        found[self] = None
+        return found
+
     def _begin_inside(self, host: "Ohia[Any]") -> None:
         """Hear that a request of `host` comes in."""
         if self not in host._inside:
             host._inside.add(self)
-            self.draining = host.draining
+            if host.draining:  # another host may be, too
+                self.draining = True
         if not self._lifespan.is_running and not self._warned_of_lifespan:
             self._warn_of_lifespan()
 

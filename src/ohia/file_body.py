@@ -16,7 +16,7 @@ class FileBody:
     """An async iterator over parts of a file, each bytes as they are or a range of positions.
 
     It owns the file. One that was cut meanwhile ends it early, so that the response falls short
-    of its length and is cut too; what was appended is not read.
+    of its length and is cut too; what was appended is read as far as the parts reach.
     """
 
     def __init__(self, file: BufferedReader) -> None:

@@ -69,8 +69,8 @@ class BodyWriter:
     async def write(self, piece: bytes) -> None:
         """Send `piece`, and wait until the client has taken enough.
 
-        Nothing if it is empty or no body is wanted. More than the Content-Length is
-        RuntimeError, and nothing of `piece` is sent.
+        Nothing if it is empty or no body is wanted, but ClientDisconnect if the client has gone.
+        More than the Content-Length is RuntimeError, and nothing of `piece` is sent.
         """
         if not piece:
             return

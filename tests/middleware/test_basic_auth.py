@@ -113,6 +113,7 @@ def test_long_text_is_not_even_decoded() -> None:  # normalize() takes the squar
     assert parse_credentials(basic(f":{longest}")) == ("", longest)
     assert parse_credentials(f"{basic(':')}{' ' * module.MAX_FIELD}") is None
     assert parse_credentials(basic(f":{longest}{'x' * 60}")) is None
+    assert parse_credentials(basic(f":{longest}x")) is None
 
 
 def test_a_user_who_could_never_come_in_is_told_at_once() -> None:

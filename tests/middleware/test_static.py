@@ -609,6 +609,8 @@ async def test_a_405_names_what_is_allowed(root: Path) -> None:
 async def test_a_fallback_depends_on_what_is_accepted(root: Path) -> None:
     response = await chain(root, "/some/page?page", fallback="index.html")
     assert response.headers["vary"] == "Accept"
+    response = await chain(root, "/gone.js", fallback="index.html")
+    assert (response.status, response.headers["vary"]) == (404, "Accept")
 
 
 async def test_deferred_it_leaves_an_empty_answer_alone(root: Path) -> None:

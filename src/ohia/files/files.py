@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from math import inf
 from pathlib import Path, PurePath
 from threading import Lock
 from typing import Any, Literal, TypedDict
@@ -169,7 +170,7 @@ def _folder_without_slash(ctx: Context[Any], found: Found, names: Sequence[str])
 
 def _cache_control(max_age: float | timedelta, *, is_immutable: bool) -> str:
     seconds = to_seconds("max_age", max_age)
-    if seconds < 0:
+    if not 0 <= seconds < inf:
         raise ValueError(f"max_age is a number of seconds from 0 on, got {max_age!r}")
     return f"max-age={int(seconds)}{', immutable' if is_immutable else ''}"
 

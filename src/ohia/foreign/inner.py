@@ -55,7 +55,7 @@ SIDE = RESPONSE + REQUEST
 PLACE = ("path", "query_string", "raw_path", "root_path")
 READ_FROM_PLACE = ("_mount_path", "_parsed_query", "_parsed_url", "_url")
 
-Side = Mapping[str, Any]  # a value for each slot
+Slots = Mapping[str, Any]  # a value for each slot
 
 
 class Inner:
@@ -69,9 +69,9 @@ class Inner:
         self._next = next
         self._side = ctx._side  # of the application that the middleware is in
         self._given: dict[str, Any] = {}
-        self._outer: Side | None = None  # while downstream runs
+        self._outer: Slots | None = None  # while downstream runs
         self._was_called = False
-        self._sent: tuple[Head, bytes, Side] | None = None
+        self._sent: tuple[Head, bytes, Slots] | None = None
         self.anew: bool = False
         self.is_cut: bool = False
         self.upgrade_options: UpgradeOptions = {}
@@ -243,11 +243,11 @@ RELAYED: dict[str, type[RelayedHttp | RelayedWebSocket]] = {
 }
 
 
-def _take(ctx: Context[Any]) -> Side:
+def _take(ctx: Context[Any]) -> Slots:
     return {name: getattr(ctx, name) for name in SIDE}
 
 
-def _put(ctx: Context[Any], side: Side) -> None:
+def _put(ctx: Context[Any], side: Slots) -> None:
     for name, value in side.items():
         setattr(ctx, name, value)
 

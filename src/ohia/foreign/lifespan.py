@@ -57,8 +57,9 @@ class _Life:
         try:
             if self._task is not None and not self._task.done():
                 await self._ask("shutdown")
-            if self._error is not None:
-                raise RuntimeError("the ASGI application failed in its lifespan") from self._error
+            error, self._error = self._error, None
+            if error is not None:
+                raise RuntimeError("the ASGI application failed in its lifespan") from error
         finally:
             await self._end()
 
@@ -99,4 +100,6 @@ class _Life:
         await asyncio.sleep(0)  # most end by themselves after their last message
         self._task.cancel()
         await asyncio.wait([self._task])
+        if self._error is not None:
+            log("%s", f"after its lifespan: {self._error!r}")
         self._error = None

@@ -1,5 +1,7 @@
 """Cache-Control: who may keep a response (RFC 9111, 5.2.2)."""
 
+from ohia.http.listed import listed
+
 __all__ = ["as_private", "is_shared"]
 
 SHARED = frozenset({"immutable", "max-age", "must-revalidate", "public", "s-maxage"})
@@ -11,7 +13,7 @@ def is_shared(field: str) -> bool:
     >>> is_shared("max-age=60"), is_shared("private, max-age=60"), is_shared("")
     (True, False, False)
     """
-    names = {_name(each) for each in _split(field)}
+    names = {_name(each) for each in listed(field)}
     return bool(names & SHARED) and names.isdisjoint({"private", "no-store"})
 
 
@@ -21,15 +23,11 @@ def as_private(field: str) -> str:
     >>> as_private("public, max-age=60, s-maxage=600"), as_private("no-store"), as_private("")
     ('private, max-age=60', 'no-store', 'private')
     """
-    directives = _split(field)
+    directives = listed(field)
     if any(each.lower() in {"private", "no-store"} for each in directives):
         return field
     kept = [each for each in directives if _name(each) not in {"public", "private", "s-maxage"}]
     return ", ".join(["private", *kept])
-
-
-def _split(field: str) -> list[str]:
-    return [each for piece in field.split(",") if (each := piece.strip(" \t"))]
 
 
 def _name(directive: str) -> str:

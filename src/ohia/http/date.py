@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from math import floor
 
-__all__ = ["format_date", "parse_date"]
+__all__ = ["MONTHS", "format_date", "parse_date"]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -34,8 +34,8 @@ def basic_auth(
     long for names that there are not. Who came in is `ctx.remote_user`. Passwords are compared
     in constant time, text as UTF-8. Names and passwords take 1,024 bytes together.
 
-    TypeError unless exactly one of these ways is chosen, ValueError for a realm or a user that
-    no header can hold.
+    TypeError unless it is users, by any of these two ways or both, or else `check` alone;
+    ValueError for a realm or a user that no header can hold.
     """
     accepts = _chosen(name, password, users, check)
     challenge = _challenge(realm)
@@ -53,7 +53,7 @@ def basic_auth(
 def parse_credentials(field: str) -> tuple[str, str] | None:
     """Return name and password of an Authorization `field`; None for what is none (RFC 7617, 2).
 
-    What is longer than `MAX_FIELD` is none.
+    What is longer than `MAX_FIELD`, or decoded than `MAX_CREDENTIALS`, is none.
 
     >>> parse_credentials("Basic dG9iaTpww6Rzcw==")
     ('tobi', 'päss')
@@ -61,16 +61,20 @@ def parse_credentials(field: str) -> tuple[str, str] | None:
     if len(field) > MAX_FIELD:  # normalize() takes time by the square of its text
         return None
     match = CREDENTIALS.fullmatch(field)
-    if match is None:
-        return None
-    try:
-        text = b64decode(match[1], validate=True).decode()
-    except ValueError:
-        return None
+    text = _decoded(match[1]) if match else ""
     name, colon, password = text.partition(":")
     if not colon or any(category(each) == "Cc" for each in text):
         return None
     return normalize("NFC", name), normalize("NFC", password)
+
+
+def _decoded(text: str) -> str:
+    """Return what is in base64; empty text for what is not, or too long."""
+    try:
+        data = b64decode(text, validate=True)
+        return data.decode() if len(data) <= MAX_CREDENTIALS else ""
+    except ValueError:
+        return ""
 
 
 async def _accepted(accepts: Check, given: tuple[str, str]) -> bool:

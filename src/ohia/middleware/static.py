@@ -66,8 +66,9 @@ class Site:
             return
         if self.defer and await self._serve(ctx):
             return
+        if self.fallback is not None:
+            ctx.vary("Accept", sticky=True)
         if self.fallback is not None and "text/html" in ctx.accepts():
-            ctx.vary("Accept")
             await self.files.send(ctx, self.fallback)
         elif not self.fallthrough:
             raise NotFound

@@ -134,8 +134,9 @@ async def test_another_method_is_not_read(post: Post, method: str) -> None:
     assert value == (None, {}, {"a": 1})
 
 
-async def test_methods_can_be_chosen(post: Post) -> None:
-    value, _ = await post(parsed, method="DELETE", json={"a": 1}, parsed_methods=["DELETE"])
+@pytest.mark.parametrize("methods", [["DELETE"], "DELETE", "post, delete"])
+async def test_methods_can_be_chosen(post: Post, methods: Any) -> None:
+    value, _ = await post(parsed, method="DELETE", json={"a": 1}, parsed_methods=methods)
     assert value == {"a": 1}
 
 

@@ -301,6 +301,10 @@ async def test_without_an_address_all_are_one_client() -> None:
         ({"status": 200}, ValueError),
         ({"storage": limits.storage.MemoryStorage()}, TypeError),
         ({"storage": 1}, TypeError),
+        ({"id": None}, TypeError),
+        ({"id": "ip"}, TypeError),
+        ({"allow": ["127.0.0.1"]}, TypeError),
+        ({"deny": "127.0.0.1"}, TypeError),
     ],
 )
 def test_wrong_options_are_told_at_once(options: dict[str, Any], error: type[Exception]) -> None:

@@ -103,6 +103,22 @@ async def test_one_method_is_given_as_text() -> None:
     assert (await ask(application(router), "PUT /x")).status == 501
 
 
+async def test_methods_may_be_text_with_commas() -> None:
+    router = Router(methods="get, put")
+    router.register("/x", "get, put", show)
+    assert [each.methods for each in router.stack] == [("HEAD", "GET", "PUT")]
+    assert (await ask(application(router), "PUT /x")).status == 200
+    assert (await ask(application(router), "POST /x")).status == 501
+
+
+@pytest.mark.parametrize("methods", ["GE T", "", [], ["GET", ""]])
+def test_methods_that_are_none_are_refused(methods: Any) -> None:
+    with pytest.raises(ValueError, match="methods are"):
+        Router().register("/x", methods, show)
+    with pytest.raises(ValueError, match="methods are"):
+        Router(methods=methods)
+
+
 async def test_one_route_may_have_several_paths_and_runs_once() -> None:
     router = Router()
     router.get(["/a", "/:x"], tells("it"))

@@ -14,6 +14,7 @@ from typing import Any, Unpack
 from ohia import Context, HTTPError, Middleware, Next, Request
 from ohia.amounts import check_whole
 from ohia.extras import missing
+from ohia.http.listed import listed
 from ohia.middleware.body.form import Files
 from ohia.middleware.body.inflate import Codings, known_codings
 from ohia.middleware.body.kinds import TYPES, Settings, parse
@@ -68,7 +69,7 @@ def body(
     limits = {**whole, "xml": xml_limit}
     _check_sizes(limits, spool_size=spool_size, form_depth=form_depth)
     settings = Settings(
-        methods=frozenset(parsed_methods),
+        methods=frozenset(each.upper() for each in listed(parsed_methods)),
         types=_types(enable_types, extend_types or {}),
         detect_json=None if detect_json is None else plain("detect_json", detect_json),
         limits=limits,

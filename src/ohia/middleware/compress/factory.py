@@ -9,6 +9,7 @@ from ohia import Context, Middleware, Next
 from ohia.amounts import check_whole
 from ohia.errors import NotAcceptable
 from ohia.http.accept import preferred_encoding
+from ohia.http.status import EMPTY
 from ohia.middleware.compress.body import compressing
 from ohia.middleware.compress.codings import (
     CodingOptions,
@@ -26,7 +27,6 @@ Wanted = tuple[tuple[str, CodingOptions, Callable[[Mapping[str, int]], MakeCompr
 
 DEFAULTS: CodingOptions = MappingProxyType({})
 IDENTITY = "identity"
-EMPTY = frozenset({204, 205, 304})
 NO_TRANSFORM = re.compile(r"(?:^|,)[ \t]*+no-transform[ \t]*+(?:,|$)", re.IGNORECASE)
 SHORT = 128  # characters of an Accept-Encoding that is worth remembering
 

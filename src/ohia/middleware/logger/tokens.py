@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from os import getpid
 
 from ohia import Context
-from ohia.http.date import format_date
+from ohia.http.date import MONTHS, format_date
 from ohia.middleware.logger.entry import Entry, escape
 from ohia.plain import plain
 
@@ -25,7 +25,6 @@ FORMATS = {
 }
 
 TOKEN = re.compile(r":([-\w]{2,})(?:\[([^\]]+)\])?")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 # Whose values let others in.
 SECRET = frozenset(

@@ -1,7 +1,7 @@
 """The middleware: whose request it is, how it stands with the limits, what the answer says."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from ohia import Context, Middleware, Next
@@ -46,6 +46,7 @@ def rate_limit(
     counter = Counter(limit, storage, strategy, namespace=namespace, refuse=refuse)
     writers = [header_writer(family, counter.policy) for family in headers]
     _check(status, cost, when_lost)
+    _check_functions({"id": id, "allow": allow, "deny": deny})
 
     async def count(ctx: Context, key: str) -> None:
         now = await counter.hit(ctx, key, await _price(cost, ctx))
@@ -79,6 +80,13 @@ def _check(status: int, cost: Cost, when_lost: str) -> None:
         raise ValueError(f'when_lost is "allow" or "refuse", got {when_lost!r}')
     if not callable(cost):
         _checked_cost(cost)
+
+
+def _check_functions(functions: Mapping[str, object]) -> None:
+    """Raise TypeError for what cannot be asked: without an `id` nothing would be counted."""
+    for option, function in functions.items():
+        if not callable(function) and (option == "id" or function is not None):
+            raise TypeError(f"{option} is a function of ctx, got {function!r}")
 
 
 def _checked_cost(cost: object) -> int:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar, overload
 from ohia import Middleware, Next
 from ohia.errors import http_error
 from ohia.http.host_pattern import check_host_pattern, find_host
+from ohia.http.listed import field_names
 from ohia.http.query import format_query
 from ohia.lifespan import LifespanFunction, join_lifespans
 from ohia.middleware.router.checks import check_handlers, path_texts
@@ -90,7 +91,7 @@ class Router:
         self.prefix: str = prefix.removesuffix("/")
         self.exclusive = exclusive
         self.strict = strict
-        self.methods: frozenset[str] = frozenset(map(_method, _strings(methods)))
+        self.methods: frozenset[str] = frozenset(_methods(methods))
         self.throw = throw
         self._name = _name or f"router {self.prefix}".rstrip()
         self._types = {**TYPES, **(types or {})}
@@ -163,7 +164,7 @@ class Router:
         if name in self._own:
             raise ValueError(f"two routes of the name {name!r}")
         check_handlers(parameters, *middleware)
-        verbs = None if methods is None else tuple(_with_head(_strings(methods)))
+        verbs = None if methods is None else tuple(_with_head(_methods(methods)))
         route = Route(paths, verbs, name, list(middleware), self._changed, parameters)
         if name is not None:
             self._own[name] = route
@@ -476,12 +477,16 @@ def _is_paths(value: Any) -> bool:  # noqa: ANN401 - the first argument of `use`
     return type(value) in {list, tuple} and value and all(isinstance(each, str) for each in value)
 
 
-def _method(name: str) -> str:
-    return name.upper()
+def _methods(methods: str | Iterable[str]) -> list[str]:
+    """Return methods in capitals; ValueError for none at all, or what is none."""
+    names = field_names("methods", methods).upper().split(",")
+    if names == [""]:
+        raise ValueError("methods are one at least, or None for any")
+    return names
 
 
 def _with_head(methods: Iterable[str]) -> Iterator[str]:
-    for name in map(_method, methods):
+    for name in methods:
         if name == "GET":
             yield "HEAD"
         yield name
